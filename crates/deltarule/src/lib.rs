@@ -1,0 +1,2 @@
+//! deltarule.
+#![forbid(unsafe_code)]
