@@ -1,2 +1,7 @@
-//! deltarule.
+//! Train multilayer perceptrons by backpropagation on a CPU, and see why they learn or don't.
 #![forbid(unsafe_code)]
+
+pub mod error;
+pub mod memory;
+
+pub use error::{Error, ErrorKind, Result};
