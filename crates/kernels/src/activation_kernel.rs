@@ -1,0 +1,374 @@
+//! Activations over slices: forward, backward, softmax by rows.
+//!
+//! Each is one body in plain Rust, working on 16 numbers at a time, compiled for every instruction set.
+
+use crate::activation::{INVERSE_SQRT_2_PI, SELU_ALPHA, SELU_SCALE};
+use crate::isa::{Vectorised, vectorised};
+use crate::{Activation, Pool, Real};
+
+/// Numbers worked on together.
+const LANES: usize = 16;
+/// Numbers that one task takes.
+const PIECE: usize = 4096;
+/// Up to here one thread is faster than waking others.
+const SERIAL: usize = 16_384;
+
+/// `values[i] = f(values[i])`, flushed; the last few numbers go through a padded group.
+macro_rules! each {
+    ($values:expr, $z:ident => $f:expr) => {{
+        let (groups, rest) = $values.as_chunks_mut::<LANES>();
+        for group in groups {
+            for value in group {
+                let $z = *value;
+                *value = ($f).flushed();
+            }
+        }
+        if !rest.is_empty() {
+            let mut group = [F::ZERO; LANES];
+            group[..rest.len()].copy_from_slice(rest);
+            for value in &mut group {
+                let $z = *value;
+                *value = ($f).flushed();
+            }
+            rest.copy_from_slice(&group[..rest.len()]);
+        }
+    }};
+}
+
+/// `delta[i] = delta[i] · f'(source[i])`, flushed.
+macro_rules! each_slope {
+    ($delta:expr, $source:expr, $s:ident => $slope:expr) => {{
+        let (groups, rest) = $delta.as_chunks_mut::<LANES>();
+        let (sources, source_rest) = $source.as_chunks::<LANES>();
+        for (group, source) in groups.iter_mut().zip(sources) {
+            for (value, &$s) in group.iter_mut().zip(source) {
+                *value = (*value * $slope).flushed();
+            }
+        }
+        if !rest.is_empty() {
+            let (mut group, mut source) = ([F::ZERO; LANES], [F::ZERO; LANES]);
+            group[..rest.len()].copy_from_slice(rest);
+            source[..rest.len()].copy_from_slice(&source_rest[..rest.len()]);
+            for (value, &$s) in group.iter_mut().zip(&source) {
+                *value = (*value * $slope).flushed();
+            }
+            rest.copy_from_slice(&group[..rest.len()]);
+        }
+    }};
+}
+
+struct Forward<'a, F> {
+    activation: Activation,
+    units: usize,
+    values: &'a mut [F],
+}
+
+impl<F: Real> Vectorised for Forward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let values = self.values;
+        match self.activation {
+            Activation::Identity => {}
+            Activation::Sigmoid => each!(values, z => z.vector_sigmoid::<FMA>()),
+            Activation::Tanh => each!(values, z => z.vector_tanh::<FMA>()),
+            Activation::Relu => each!(values, z => z.max(F::ZERO)),
+            Activation::LeakyRelu { slope } => {
+                let slope = F::from_f64(slope);
+                each!(values, z => if z < F::ZERO { slope * z } else { z });
+            }
+            Activation::Elu { alpha } => elu::<F, FMA>(values, 1.0, alpha),
+            Activation::Selu => elu::<F, FMA>(values, SELU_SCALE, SELU_ALPHA),
+            Activation::Gelu => each!(values, z => z * z.vector_normal_cdf::<FMA>()),
+            Activation::Silu => each!(values, z => z * z.vector_sigmoid::<FMA>()),
+            Activation::Mish => each!(values, z => z * mish_omega::<F, FMA>(z)),
+            Activation::Softplus => {
+                each!(values, z => z.max(F::ZERO) + (-z.abs()).vector_exp::<FMA>().vector_ln_1p::<FMA>());
+            }
+            Activation::Exp => each!(values, z => z.vector_exp::<FMA>()),
+            Activation::Softmax => softmax_rows::<F, FMA>(self.units, values),
+        }
+    }
+}
+
+#[inline(always)]
+fn elu<F: Real, const FMA: bool>(values: &mut [F], scale: f64, alpha: f64) {
+    let (scale, product) = (F::from_f64(scale), F::from_f64(scale * alpha));
+    each!(values, z => {
+        let negative = if z > F::ZERO { F::ZERO } else { z };
+        let below = product * negative.vector_exp_m1::<FMA>();
+        if z < F::ZERO { below } else { scale * z }
+    });
+}
+
+/// ω = tanh(ln(1 + eᶻ)) = ((1 + eᶻ)² − 1) / ((1 + eᶻ)² + 1), written with e = e^−|z| so that nothing overflows.
+#[inline(always)]
+fn mish_omega<F: Real, const FMA: bool>(z: F) -> F {
+    let two = F::from_f64(2.0);
+    let e = (-z.abs()).vector_exp::<FMA>();
+    // z < 0: e(e + 2) over itself + 2;  z ≥ 0, both divided by e^(2z): 1 + 2e over itself + 2e².
+    let below = e * (e + two);
+    let above = F::ONE + two * e;
+    let (numerator, rest) = if z < F::ZERO { (below, two) } else { (above, two * e * e) };
+    numerator / (numerator + rest)
+}
+
+/// The rows' largest entries subtracted.
+#[inline(always)]
+fn subtract_max<F: Real>(row: &mut [F]) -> F {
+    let (groups, rest) = row.as_chunks::<LANES>();
+    let mut lanes = [-F::INFINITY; LANES];
+    for group in groups {
+        for (max, &z) in lanes.iter_mut().zip(group) {
+            *max = max.max(z);
+        }
+    }
+    let max = if groups.is_empty() { -F::INFINITY } else { lanes.into_iter().fold(-F::INFINITY, F::max) };
+    let max = rest.iter().fold(max, |max, &z| max.max(z));
+    row.iter_mut().for_each(|z| *z -= max);
+    max
+}
+
+/// The sum of a row: 16 sums of every sixteenth number, added in order, then the rest.
+#[inline(always)]
+fn row_sum<F: Real>(row: &[F]) -> F {
+    let (groups, rest) = row.as_chunks::<LANES>();
+    let mut lanes = [F::ZERO; LANES];
+    for group in groups {
+        for (sum, &value) in lanes.iter_mut().zip(group) {
+            *sum += value;
+        }
+    }
+    let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
+    rest.iter().fold(sum, |sum, &value| sum + value)
+}
+
+#[inline(always)]
+fn softmax_rows<F: Real, const FMA: bool>(units: usize, values: &mut [F]) {
+    for row in values.chunks_exact_mut(units) {
+        subtract_max(row);
+    }
+    each!(values, z => z.vector_exp::<FMA>());
+    for row in values.chunks_exact_mut(units) {
+        let sum = row_sum(row);
+        row.iter_mut().for_each(|a| *a = (*a / sum).flushed());
+    }
+}
+
+struct LogSoftmax<'a, F> {
+    units: usize,
+    values: &'a mut [F],
+}
+
+impl<F: Real> Vectorised for LogSoftmax<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for row in self.values.chunks_exact_mut(self.units) {
+            subtract_max(row);
+            let mut sum = F::ZERO;
+            for chunk in row.chunks(256) {
+                let mut powers = [F::ZERO; 256];
+                let powers = &mut powers[..chunk.len()];
+                powers.copy_from_slice(chunk);
+                each!(powers, z => z.vector_exp::<FMA>());
+                sum += row_sum(powers);
+            }
+            let ln = sum.ln();
+            row.iter_mut().for_each(|z| *z = (*z - ln).flushed());
+        }
+    }
+}
+
+struct Backward<'a, F> {
+    activation: Activation,
+    units: usize,
+    /// z if the activation needs it, else a.
+    source: &'a [F],
+    delta: &'a mut [F],
+}
+
+impl<F: Real> Vectorised for Backward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let (delta, source) = (self.delta, self.source);
+        match self.activation {
+            Activation::Identity => {}
+            Activation::Sigmoid => each_slope!(delta, source, a => a * (F::ONE - a)),
+            Activation::Tanh => each_slope!(delta, source, a => (F::ONE - a) * (F::ONE + a)),
+            // Where a is not above 0 it is 0, or NaN, which is passed on.
+            Activation::Relu => each_slope!(delta, source, a => if a > F::ZERO { F::ONE } else { a }),
+            Activation::LeakyRelu { slope } => {
+                let slope = F::from_f64(slope);
+                each_slope!(delta, source, a => {
+                    let below = if a <= F::ZERO { slope } else { a };
+                    if a > F::ZERO { F::ONE } else { below }
+                });
+            }
+            Activation::Elu { alpha } => {
+                let alpha = F::from_f64(alpha);
+                each_slope!(delta, source, a => if a > F::ZERO { F::ONE } else { a + alpha });
+            }
+            Activation::Selu => {
+                let (scale, alpha) = (F::from_f64(SELU_SCALE), F::from_f64(SELU_SCALE * SELU_ALPHA));
+                each_slope!(delta, source, a => if a > F::ZERO { scale } else { a + alpha });
+            }
+            Activation::Gelu => {
+                let (half, height) = (F::from_f64(-0.5), F::from_f64(INVERSE_SQRT_2_PI));
+                each_slope!(delta, source, z => {
+                    z.vector_normal_cdf::<FMA>() + z * ((z * z * half).vector_exp::<FMA>() * height)
+                });
+            }
+            Activation::Silu => each_slope!(delta, source, z => {
+                let s = z.vector_sigmoid::<FMA>();
+                s * (F::ONE + z * (F::ONE - s))
+            }),
+            Activation::Mish => each_slope!(delta, source, z => {
+                let omega = mish_omega::<F, FMA>(z);
+                omega + z * (F::ONE - omega) * (F::ONE + omega) * z.vector_sigmoid::<FMA>()
+            }),
+            Activation::Softplus => each_slope!(delta, source, a => -(-a).vector_exp_m1::<FMA>()),
+            Activation::Exp => each_slope!(delta, source, a => a),
+            Activation::Softmax => softmax_backward(self.units, source, delta),
+        }
+    }
+}
+
+#[inline(always)]
+fn softmax_backward<F: Real>(units: usize, a: &[F], delta: &mut [F]) {
+    for (a, delta) in a.chunks_exact(units).zip(delta.chunks_exact_mut(units)) {
+        let (groups, rest) = a.as_chunks::<LANES>();
+        let (upstream, upstream_rest) = delta.as_chunks::<LANES>();
+        let mut lanes = [F::ZERO; LANES];
+        for (a, g) in groups.iter().zip(upstream) {
+            for ((sum, &a), &g) in lanes.iter_mut().zip(a).zip(g) {
+                *sum += a * g;
+            }
+        }
+        let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
+        let sum = rest.iter().zip(upstream_rest).fold(sum, |sum, (&a, &g)| sum + a * g);
+        delta.iter_mut().zip(a).for_each(|(g, &a)| *g = (a * (*g - sum)).flushed());
+    }
+}
+
+/// Numbers per task: whole rows where a row belongs together.
+fn piece_length(rows_belong_together: bool, units: usize) -> usize {
+    if rows_belong_together { units * (PIECE / units).max(1) } else { PIECE }
+}
+
+fn check_rows(units: usize, length: usize) {
+    assert!(units > 0 && length.is_multiple_of(units), "{length} numbers are not rows of {units} units");
+}
+
+/// a = f(z), both \[rows, units\].
+///
+/// # Panics
+/// If `z` and `a` differ in length, or it is no multiple of `units`.
+pub fn activate<F: Real>(pool: &Pool, activation: Activation, units: usize, z: &[F], a: &mut [F]) {
+    assert_eq!(z.len(), a.len(), "z and a have one shape");
+    check_rows(units, z.len());
+    let isa = pool.instruction_set();
+    let piece = piece_length(activation == Activation::Softmax, units);
+    pool.for_pieces(a, piece, SERIAL, |index, values| {
+        values.copy_from_slice(&z[index * piece..][..values.len()]);
+        vectorised(isa, Forward { activation, units, values });
+    });
+}
+
+/// z ← f(z), \[rows, units\].
+///
+/// # Panics
+/// If the length is no multiple of `units`.
+pub fn activate_in_place<F: Real>(pool: &Pool, activation: Activation, units: usize, z: &mut [F]) {
+    check_rows(units, z.len());
+    let isa = pool.instruction_set();
+    let piece = piece_length(activation == Activation::Softmax, units);
+    pool.for_pieces(z, piece, SERIAL, |_, values| vectorised(isa, Forward { activation, units, values }));
+}
+
+/// δ = upstream ⊙ f', in place: `delta` goes in as ∂C/∂a and comes out as ∂C/∂z, \[rows, units\].
+///
+/// f' is taken from the stored a = f(z), or from `z` where [`Activation::needs_z`] says so; `z` is not read otherwise.
+/// Softmax applies its Jacobian: δ = a ⊙ (g − Σ g·a) in each row.
+///
+/// # Panics
+/// If lengths differ or are no multiple of `units`, or `z` is `None` where it is needed.
+pub fn activate_backward<F: Real>(
+    pool: &Pool,
+    activation: Activation,
+    units: usize,
+    z: Option<&[F]>,
+    a: &[F],
+    delta: &mut [F],
+) {
+    assert_eq!(a.len(), delta.len(), "a and delta have one shape");
+    check_rows(units, a.len());
+    let source =
+        if activation.needs_z() { z.expect("this activation's derivative is taken from z") } else { a };
+    assert_eq!(source.len(), delta.len(), "z and delta have one shape");
+    let isa = pool.instruction_set();
+    let piece = piece_length(activation == Activation::Softmax, units);
+    pool.for_pieces(delta, piece, SERIAL, |index, delta| {
+        let source = &source[index * piece..][..delta.len()];
+        vectorised(isa, Backward { activation, units, source, delta });
+    });
+}
+
+/// Softmax of each row of `units`: aⱼ = e^(zⱼ − max) / Σ e^(z − max).
+///
+/// # Panics
+/// If `z` and `a` differ in length, or it is no multiple of `units`.
+pub fn softmax<F: Real>(pool: &Pool, units: usize, z: &[F], a: &mut [F]) {
+    activate(pool, Activation::Softmax, units, z, a);
+}
+
+/// [`softmax`] in place.
+///
+/// # Panics
+/// If the length is no multiple of `units`.
+pub fn softmax_in_place<F: Real>(pool: &Pool, units: usize, z: &mut [F]) {
+    activate_in_place(pool, Activation::Softmax, units, z);
+}
+
+/// The logarithm of softmax of each row of `units`: zⱼ − max − ln Σ e^(z − max).
+///
+/// # Panics
+/// If `z` and `out` differ in length, or it is no multiple of `units`.
+pub fn log_softmax<F: Real>(pool: &Pool, units: usize, z: &[F], out: &mut [F]) {
+    assert_eq!(z.len(), out.len(), "z and out have one shape");
+    check_rows(units, z.len());
+    let isa = pool.instruction_set();
+    let piece = piece_length(true, units);
+    pool.for_pieces(out, piece, SERIAL, |index, values| {
+        values.copy_from_slice(&z[index * piece..][..values.len()]);
+        vectorised(isa, LogSoftmax { units, values });
+    });
+}
+
+/// y = eˣ, number by number; 0 where it is below the smallest normal number.
+///
+/// # Panics
+/// If `x` and `y` differ in length.
+pub fn exp<F: Real>(pool: &Pool, x: &[F], y: &mut [F]) {
+    activate(pool, Activation::Exp, 1, x, y);
+}
+
+/// y = 1/(1 + e⁻ˣ), number by number.
+///
+/// # Panics
+/// If `x` and `y` differ in length.
+pub fn sigmoid<F: Real>(pool: &Pool, x: &[F], y: &mut [F]) {
+    activate(pool, Activation::Sigmoid, 1, x, y);
+}
+
+/// y = tanh x, number by number.
+///
+/// # Panics
+/// If `x` and `y` differ in length.
+pub fn tanh<F: Real>(pool: &Pool, x: &[F], y: &mut [F]) {
+    activate(pool, Activation::Tanh, 1, x, y);
+}

@@ -1,0 +1,128 @@
+//! Working memory of the products, allocated once.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use crate::Real;
+use crate::product::{PIECE, packed_rows};
+
+/// Columns of one panel of the right-hand matrix: two vectors of 16 numbers.
+pub(crate) const PANEL: usize = 32;
+/// Rows whose partial sums one task keeps while it goes through the pieces of a long inner dimension.
+pub(crate) const ROW_BLOCK: usize = 240;
+/// Numbers in a participant's workspace: one panel of one piece, and the partial sums of one block of rows.
+pub(crate) const WORKSPACE: usize = PIECE * PANEL + ROW_BLOCK * PANEL;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct CacheLine([u8; 64]);
+
+/// A buffer of numbers that begins at a cache line.
+pub(crate) struct Aligned<F> {
+    lines: Vec<CacheLine>,
+    length: usize,
+    number: PhantomData<F>,
+}
+
+impl<F: Real> Aligned<F> {
+    pub(crate) fn zeroed(length: usize) -> Self {
+        let lines = vec![CacheLine([0; 64]); (length * F::BYTES).div_ceil(64)];
+        Self { lines, length, number: PhantomData }
+    }
+}
+
+impl<F: Real> Deref for Aligned<F> {
+    type Target = [F];
+    fn deref(&self) -> &[F] {
+        // SAFETY: the lines hold at least `length` numbers, initialised (any bits are an f32 or f64) and aligned.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.length) }
+    }
+}
+
+impl<F: Real> DerefMut for Aligned<F> {
+    fn deref_mut(&mut self) -> &mut [F] {
+        // SAFETY: as in `deref`, and `self` is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.length) }
+    }
+}
+
+/// The packing buffers of the products.
+///
+/// One `Scratch` serves any number of products one after the other. Size it for the largest of them with
+/// [`for_product`](Self::for_product) and [`reserve`](Self::reserve), and no product allocates; a product for which it
+/// is too small grows it first.
+pub struct Scratch<F> {
+    pub(crate) packed: Aligned<F>,
+    pub(crate) workspace: Aligned<F>,
+}
+
+impl<F: Real> Scratch<F> {
+    /// An empty scratch, which grows with the first product.
+    pub fn new() -> Self {
+        Self { packed: Aligned::zeroed(0), workspace: Aligned::zeroed(0) }
+    }
+
+    /// A scratch large enough for [`affine`](crate::affine), [`back_product`](crate::back_product),
+    /// [`weight_gradient`](crate::weight_gradient) and
+    /// [`weight_gradient_descend`](crate::weight_gradient_descend) of one layer's shape.
+    pub fn for_product(batch: usize, fan_in: usize, fan_out: usize) -> Self {
+        let mut scratch = Self::new();
+        scratch.reserve(batch, fan_in, fan_out);
+        scratch
+    }
+
+    /// Grows, if need be, to the size that a layer of this shape needs.
+    pub fn reserve(&mut self, batch: usize, fan_in: usize, fan_out: usize) {
+        let inner_by_outer = [(batch, fan_in), (batch, fan_out), (fan_in, batch)];
+        for (rows, inner) in inner_by_outer {
+            self.reserve_rows(rows, inner);
+        }
+    }
+
+    /// Grows to what a product needs whose left matrix has this shape.
+    pub(crate) fn reserve_rows(&mut self, rows: usize, inner: usize) {
+        if F::packs() {
+            if self.packed.len() < packed_rows(rows, inner) {
+                self.packed = Aligned::zeroed(packed_rows(rows, inner));
+            }
+            if self.workspace.len() < WORKSPACE {
+                self.workspace = Aligned::zeroed(WORKSPACE);
+            }
+        }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        (self.packed.len() + self.workspace.len()) * F::BYTES
+    }
+}
+
+impl<F: Real> Default for Scratch<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F: Real> fmt::Debug for Scratch<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").field("bytes", &self.bytes()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_begin_at_a_cache_line_and_only_grow() {
+        let mut scratch = Scratch::<f32>::for_product(128, 784, 512);
+        let bytes = scratch.bytes();
+        scratch.reserve(4, 2, 8);
+        assert_eq!(scratch.bytes(), bytes);
+        scratch.reserve(128, 2500, 2000);
+        assert!(scratch.bytes() > bytes);
+        assert_eq!(scratch.packed.as_ptr().align_offset(64), 0);
+        assert!(scratch.packed.iter().all(|&value| value == 0.0));
+    }
+}
