@@ -41,6 +41,7 @@ impl From<ErrorKind> for Error {
 
 /// Every way in which the library refuses, with the fields that say where and what.
 #[derive(Debug)]
+#[allow(missing_docs)] // the fields' names are their description
 #[non_exhaustive]
 pub enum ErrorKind {
     // ── files and tables ─────────────────────────────────────────────────────────────────────────────
@@ -84,6 +85,8 @@ pub enum ErrorKind {
     Conflict { first: String, second: String, why: String },
     /// A configuration file cannot be parsed.
     BadConfig { path: PathBuf, line: usize, column: usize, what: String },
+    /// A setting in a configuration file is refused; `error` says why, here is where.
+    InConfig { path: PathBuf, line: usize, column: usize, error: Error },
     /// The planned need of memory is above what there is. Bytes.
     NotEnoughMemory { what: String, need: u64, limit: u64, limited_by: String, next: String },
 
@@ -112,6 +115,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
             ErrorKind::Io { source, .. } => Some(source),
+            ErrorKind::InConfig { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -198,6 +202,7 @@ impl fmt::Display for ErrorKind {
             Self::BadConfig { path, line, column, what } => {
                 write!(f, "{}, line {line}, column {column}: {what}", path.display())
             }
+            Self::InConfig { path, line, error, .. } => write!(f, "{}, line {line}: {error}", path.display()),
             Self::NotEnoughMemory { what, need, limit, limited_by, next } => write!(
                 f,
                 "{what}: needs about {}; {limited_by} allows {}; {next}",

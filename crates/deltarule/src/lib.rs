@@ -1,7 +1,10 @@
 //! Train multilayer perceptrons by backpropagation on a CPU, and see why they learn or don't.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod error;
 pub mod memory;
+pub mod task;
 
 pub use error::{Error, ErrorKind, Result};
+pub use task::Task;
