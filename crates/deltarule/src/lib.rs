@@ -2,9 +2,15 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod control;
+pub mod dataset;
 pub mod error;
+pub mod event;
 pub mod memory;
+pub mod random;
 pub mod task;
 
 pub use error::{Error, ErrorKind, Result};
 pub use task::Task;
+
+pub use deltarule_kernels::Real;
