@@ -1,6 +1,7 @@
 //! Train multilayer perceptrons by backpropagation on a CPU, and see why they learn or don't.
 #![forbid(unsafe_code)]
 
+pub mod atomic_file;
 pub mod config;
 pub mod control;
 pub mod dataset;
@@ -8,6 +9,8 @@ pub mod error;
 pub mod event;
 pub mod memory;
 pub mod random;
+pub mod run_folder;
+pub mod store;
 pub mod task;
 
 pub use error::{Error, ErrorKind, Result};

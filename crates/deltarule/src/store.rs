@@ -1,0 +1,692 @@
+//! The file behind models and checkpoints: safetensors, with one key of canonical JSON and a checksum.
+//!
+//! A file is what any safetensors reader opens: eight bytes of header length, a JSON header, then the tensors' numbers,
+//! little-endian, row-major. The header's metadata holds ONE key, `deltarule`, whose value is JSON with sorted keys:
+//!
+//! ```text
+//! {"checksum":"<64 hexadecimal digits>","content":{…},"kind":"model","version":1}
+//! ```
+//!
+//! `checksum` is the SHA-256 (FIPS 180-4) of the whole file with those 64 digits written as zeros. As the keys are
+//! sorted and `checksum` comes first, its digits stand at the same place in every file, and the checksum is verified
+//! before a single length is trusted. Tensors lie in the order of their types, then of their names. Nothing here
+//! depends on time, place or threads: equal contents give equal files, byte for byte.
+//!
+//! What this is not: a signature. The checksum finds damage, not forgery; so every length, offset and shape is checked
+//! after it as well. No network, encoder or optimizer is known here.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use deltarule_kernels::Real;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, Metadata, View};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::atomic_file::write_atomically;
+use crate::error::{ErrorKind, Result};
+use crate::{Error, memory};
+
+/// The version of the file format that this crate writes, and the only one that it reads.
+pub const VERSION: u32 = 1;
+
+/// The metadata's one key.
+const KEY: &str = "deltarule";
+/// What every file has after its eight bytes of header length; the checksum's digits follow.
+const PREFIX: &[u8] = br#"{"__metadata__":{"deltarule":"{\"checksum\":\""#;
+/// Where the checksum's digits stand.
+const DIGITS: Range<usize> = 8 + PREFIX.len()..8 + PREFIX.len() + 64;
+const NO_DIGITS: [u8; 64] = [b'0'; 64];
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A trained model, ready to predict.
+    Model,
+    /// A training run's state, ready to go on.
+    Checkpoint,
+}
+
+impl Kind {
+    /// `model` or `checkpoint`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Checkpoint => "checkpoint",
+        }
+    }
+}
+
+/// A named array of numbers on its way into a file.
+#[derive(Clone, Debug)]
+pub struct Tensor<'a> {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl Tensor<'_> {
+    /// An array of `shape`, row-major.
+    ///
+    /// # Panics
+    /// Where the product of `shape` is not the number of `numbers`.
+    #[must_use]
+    pub fn new<F: Real>(name: impl Into<String>, shape: &[usize], numbers: &[F]) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), numbers.len(), "the shape holds all numbers");
+        Self {
+            name: name.into(),
+            dtype: dtype_of::<F>(),
+            shape: shape.to_vec(),
+            bytes: Cow::Owned(to_bytes(numbers)),
+        }
+    }
+}
+
+impl View for &Tensor<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// A file that was read, whose checksum, version, kind and offsets hold.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    path: PathBuf,
+    content: Value,
+    checksum: String,
+    bytes: Vec<u8>,
+    tensors: BTreeMap<String, Place>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    range: Range<usize>,
+}
+
+impl Stored {
+    /// Where the file was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the writer put in beside the tensors; `null` in a plain file.
+    #[must_use]
+    pub fn content(&self) -> &Value {
+        &self.content
+    }
+
+    /// The checksum's 64 hexadecimal digits; empty in a plain file.
+    #[must_use]
+    pub fn checksum(&self) -> &str {
+        &self.checksum
+    }
+
+    /// The tensors' names, sorted, with their shapes.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.tensors.iter().map(|(name, place)| (name.as_str(), place.shape.as_slice()))
+    }
+
+    /// The numbers of a tensor that must have `shape` and be stored in `F`'s own precision.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadFormat`] where there is no such tensor, or its type is another; [`ErrorKind::ShapeMismatch`]
+    /// where its shape is another.
+    pub fn numbers<F: Real>(&self, name: &str, shape: &[usize]) -> Result<Vec<F>> {
+        let place = self.place(name)?;
+        if place.dtype != dtype_of::<F>() {
+            return Err(self.bad(
+                format!("tensor {name:?}"),
+                format!("numbers of type {:?}", dtype_of::<F>()),
+                format!("{:?}", place.dtype),
+            ));
+        }
+        self.converted(name, shape)
+    }
+
+    /// As [`Stored::numbers`], from either precision: 64-bit numbers are rounded where `F` is `f32`.
+    ///
+    /// # Errors
+    /// As [`Stored::numbers`], with any type but 32- and 64-bit floating point refused.
+    pub fn converted<F: Real>(&self, name: &str, shape: &[usize]) -> Result<Vec<F>> {
+        let place = self.place(name)?;
+        if place.shape != shape {
+            return Err(ErrorKind::ShapeMismatch {
+                what: format!("{}: tensor {name:?}", self.path.display()),
+                expected: format!("{shape:?}"),
+                got: format!("{:?}", place.shape),
+            }
+            .into());
+        }
+        let bytes = &self.bytes[place.range.clone()];
+        match place.dtype {
+            Dtype::F32 => Ok(from_bytes::<f32, F>(bytes)),
+            Dtype::F64 => Ok(from_bytes::<f64, F>(bytes)),
+            other => Err(self.bad(
+                format!("tensor {name:?}"),
+                "numbers of type F32 or F64".into(),
+                format!("{other:?}"),
+            )),
+        }
+    }
+
+    /// The shape of a tensor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadFormat`] where there is no such tensor.
+    pub fn shape(&self, name: &str) -> Result<&[usize]> {
+        Ok(&self.place(name)?.shape)
+    }
+
+    fn place(&self, name: &str) -> Result<&Place> {
+        self.tensors.get(name).ok_or_else(|| {
+            self.bad(
+                "its tensors".into(),
+                format!("one named {name:?}"),
+                format!("{} others", self.tensors.len()),
+            )
+        })
+    }
+
+    /// The error for content that does not keep to the format: `what` is `got`, not `expected`.
+    #[must_use]
+    pub fn bad(&self, what: String, expected: String, got: String) -> Error {
+        ErrorKind::BadFormat { path: self.path.clone(), what, expected, got }.into()
+    }
+}
+
+/// Writes a model or checkpoint: beside the target, synced, then renamed.
+///
+/// # Errors
+/// [`ErrorKind::Io`]; [`ErrorKind::BadFormat`] where two tensors have one name or the header is beyond safetensors'
+/// limit of 100 MB.
+pub fn write(path: &Path, kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<()> {
+    let bytes = to_file(kind, content, tensors).map_err(|got| bad_tensors(path, got))?;
+    write_atomically(path, &bytes)
+}
+
+/// The bytes of a model or checkpoint file, as [`write`] writes them.
+///
+/// # Errors
+/// As [`write`], with an empty path.
+pub fn encode(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8>> {
+    to_file(kind, content, tensors).map_err(|got| bad_tensors(Path::new(""), got))
+}
+
+fn bad_tensors(path: &Path, got: String) -> Error {
+    let what = "the tensors to write".into();
+    ErrorKind::BadFormat { path: path.into(), what, expected: "what safetensors can hold".into(), got }.into()
+}
+
+fn to_file(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8>, String> {
+    let envelope = serde_json::json!({
+        "checksum": "0".repeat(64), "content": content, "kind": kind.name(), "version": VERSION,
+    });
+    let metadata = HashMap::from([(KEY.to_owned(), canonical_json(&envelope))]);
+    let mut bytes = to_safetensors(tensors, Some(metadata))?;
+    debug_assert_eq!(&bytes[8..8 + PREFIX.len()], PREFIX, "the checksum stands where readers look for it");
+    let checksum = hex(&Sha256::digest(&bytes));
+    bytes[DIGITS].copy_from_slice(checksum.as_bytes());
+    Ok(bytes)
+}
+
+/// Writes tensors as plain safetensors, without a word of deltarule's own: what NumPy or PyTorch users read.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_plain(path: &Path, tensors: &[Tensor<'_>]) -> Result<()> {
+    let bytes = to_safetensors(tensors, None).map_err(|got| bad_tensors(path, got))?;
+    write_atomically(path, &bytes)
+}
+
+fn to_safetensors(
+    tensors: &[Tensor<'_>],
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, String> {
+    let mut names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("two tensors named {:?}", pair[0]));
+    }
+    safetensors::serialize(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)), metadata)
+        .map_err(|error| error.to_string())
+}
+
+/// Reads a model or checkpoint.
+///
+/// # Errors
+/// [`ErrorKind::FileNotFound`], [`ErrorKind::Io`], [`ErrorKind::EmptyFile`]; [`ErrorKind::ChecksumMismatch`] where a
+/// byte is not as it was written or the end is missing; [`ErrorKind::BadVersion`]; [`ErrorKind::BadFormat`] for what
+/// is no such file or is of another kind; [`ErrorKind::NotEnoughMemory`].
+pub fn read(path: &Path, kind: Kind) -> Result<Stored> {
+    decode(path, kind, read_whole(path)?)
+}
+
+/// Reads a model or checkpoint from `bytes`; `path` only names them in errors.
+///
+/// # Errors
+/// As [`read`], those of files apart.
+pub fn decode(path: &Path, kind: Kind, mut bytes: Vec<u8>) -> Result<Stored> {
+    let bad = |what: &str, expected: &str, got: &str| -> Error {
+        let (what, expected, got) = (what.into(), expected.into(), got.into());
+        ErrorKind::BadFormat { path: path.into(), what, expected, got }.into()
+    };
+    if bytes.is_empty() {
+        return Err(bad("the file", &format!("a {} file of deltarule's", kind.name()), "no byte at all"));
+    }
+    let file_of_ours = format!("safetensors with deltarule's {}", kind.name());
+    if bytes.len() < DIGITS.end {
+        return Err(bad("the file", &file_of_ours, &format!("{} bytes only", bytes.len())));
+    }
+    let start = &bytes[8..8 + PREFIX.len()];
+    let alike = start.iter().zip(PREFIX).filter(|(got, expected)| got == expected).count();
+    // A start that is nearly ours is one that was damaged: then the checksum says so.
+    if alike < PREFIX.len() / 2 {
+        return Err(bad("its first bytes", &file_of_ours, "something else"));
+    }
+    let expected = String::from_utf8_lossy(&bytes[DIGITS]).into_owned();
+    bytes[DIGITS].copy_from_slice(&NO_DIGITS);
+    let got = hex(&Sha256::digest(&bytes));
+    bytes[DIGITS].copy_from_slice(got.as_bytes());
+    if got != expected {
+        return Err(ErrorKind::ChecksumMismatch { path: path.into(), expected, got }.into());
+    }
+    let (metadata, tensors) = parse(path, &bytes)?;
+    let text = metadata.get(KEY).ok_or_else(|| bad("its metadata", "the key \"deltarule\"", "none"))?;
+    let mut envelope: Value =
+        serde_json::from_str(text).map_err(|error| bad("its metadata", "JSON", &error.to_string()))?;
+    if envelope["version"] != VERSION {
+        let got = envelope["version"].to_string();
+        return Err(ErrorKind::BadVersion { path: path.into(), expected: VERSION, got }.into());
+    }
+    if envelope["kind"] != kind.name() {
+        return Err(bad("its kind", &format!("{:?}", kind.name()), &envelope["kind"].to_string()));
+    }
+    Ok(Stored { path: path.into(), content: envelope["content"].take(), checksum: got, bytes, tensors })
+}
+
+/// Reads any safetensors file: tensors under plain names, as NumPy or PyTorch users write them. A checksum is not
+/// looked for.
+///
+/// # Errors
+/// As [`read`], those of checksum, version and kind apart.
+pub fn read_plain(path: &Path) -> Result<Stored> {
+    let bytes = read_whole(path)?;
+    let (_, tensors) = parse(path, &bytes)?;
+    Ok(Stored { path: path.into(), content: Value::Null, checksum: String::new(), bytes, tensors })
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<(HashMap<String, String>, BTreeMap<String, Place>)> {
+    let (header, metadata): (usize, Metadata) = SafeTensors::read_metadata(bytes).map_err(|error| {
+        let (what, expected) = ("its header".into(), "that of a safetensors file".into());
+        ErrorKind::BadFormat { path: path.into(), what, expected, got: error.to_string() }
+    })?;
+    let start = 8 + header; // both, and all ranges below, were checked against the bytes' length
+    let tensors = metadata
+        .tensors()
+        .into_iter()
+        .map(|(name, info)| {
+            let range = start + info.data_offsets.0..start + info.data_offsets.1;
+            (name, Place { dtype: info.dtype, shape: info.shape.clone(), range })
+        })
+        .collect();
+    Ok((metadata.metadata().clone().unwrap_or_default(), tensors))
+}
+
+fn read_whole(path: &Path) -> Result<Vec<u8>> {
+    let error = |source| Error::io(path, "read", source);
+    let mut file = std::fs::File::open(path).map_err(error)?;
+    let about = file.metadata().map_err(error)?;
+    if !about.is_file() {
+        let got = if about.is_dir() { "a folder" } else { "a device or pipe" };
+        let (what, expected, got) = ("the path".into(), "a file".into(), got.into());
+        return Err(ErrorKind::BadFormat { path: path.into(), what, expected, got }.into());
+    }
+    if about.len() == 0 {
+        return Err(ErrorKind::EmptyFile { path: path.into() }.into());
+    }
+    let next = "read it on a larger machine";
+    memory::require(&format!("reading {}", path.display()), about.len().saturating_mul(2), next)?;
+    let mut bytes = Vec::new();
+    // One byte more than it said: a file that grows meanwhile fails its checksum instead of filling the memory.
+    file.by_ref().take(about.len() + 1).read_to_end(&mut bytes).map_err(error)?;
+    Ok(bytes)
+}
+
+/// JSON text in which equal values look alike: keys sorted by their bytes, no white space, shortest exact numbers.
+#[must_use]
+pub fn canonical_json(value: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(value, &mut text);
+    text
+}
+
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(object) => {
+            // Sorted here, for whether the map is depends on a feature that any dependency may switch on.
+            let mut entries: Vec<(&String, &Value)> = object.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (i, (key, value)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write_canonical(value, text);
+            }
+            text.push('}');
+        }
+        Value::Array(values) => {
+            text.push('[');
+            for (i, value) in values.iter().enumerate() {
+                if i > 0 {
+                    text.push(',');
+                }
+                write_canonical(value, text);
+            }
+            text.push(']');
+        }
+        scalar => text.push_str(&scalar.to_string()),
+    }
+}
+
+/// The SHA-256 of numbers' little-endian bytes, in hexadecimal: equal where and only where all bits are.
+///
+/// ```
+/// let once = deltarule::store::digest(&[1.0_f32, -2.5]);
+/// assert_eq!(once, deltarule::store::digest(&[1.0_f32, -2.5]));
+/// assert_ne!(once, deltarule::store::digest(&[1.0_f32, -2.5000002]));
+/// ```
+#[must_use]
+pub fn digest<F: Real>(numbers: &[F]) -> String {
+    let mut hash = Sha256::new();
+    for piece in numbers.chunks(1 << 14) {
+        hash.update(to_bytes(piece));
+    }
+    hex(&hash.finalize())
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+#[must_use]
+pub fn digest_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+        text
+    })
+}
+
+fn dtype_of<F: Real>() -> Dtype {
+    if F::BYTES == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
+}
+
+fn to_bytes<F: Real>(numbers: &[F]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(numbers.len() * F::BYTES);
+    for number in numbers {
+        number.write_le(&mut bytes);
+    }
+    bytes
+}
+
+/// Numbers of `From` as `F`; bits are kept where the two are one type.
+fn from_bytes<From: Real, F: Real>(bytes: &[u8]) -> Vec<F> {
+    if From::BYTES == F::BYTES {
+        bytes.chunks_exact(F::BYTES).map(F::from_le).collect()
+    } else {
+        bytes.chunks_exact(From::BYTES).map(|bytes| F::from_f64(From::from_le(bytes).to_f64())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn example() -> Vec<u8> {
+        let tensors = [
+            Tensor::new("layers.1.w", &[2, 1], &[0.5_f32, -1.5]),
+            Tensor::new("layers.0.w", &[1, 2], &[1.0_f32, f32::NAN]),
+            Tensor::new("costs", &[2], &[0.1_f64, -0.0]),
+        ];
+        encode(Kind::Model, &json!({"task": "binary", "net\"work": [1, 2.5, null]}), &tensors).unwrap()
+    }
+
+    fn read_back(bytes: Vec<u8>) -> Result<Stored> {
+        decode(Path::new("m.safetensors"), Kind::Model, bytes)
+    }
+
+    /// A file with this header and body whose checksum is right, as a forger would make it.
+    fn forged(header: &str, body: &[u8]) -> Vec<u8> {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(body);
+        bytes[DIGITS].copy_from_slice(&NO_DIGITS);
+        let checksum = hex(&Sha256::digest(&bytes));
+        bytes[DIGITS].copy_from_slice(checksum.as_bytes());
+        bytes
+    }
+
+    fn header(envelope_rest: &str, tensors: &str) -> String {
+        let prefix = std::str::from_utf8(PREFIX).unwrap();
+        format!("{prefix}{}{envelope_rest}\"}}{tensors}}}", "0".repeat(64))
+    }
+
+    const REST: &str = r#"\",\"content\":{},\"kind\":\"model\",\"version\":1}"#;
+
+    #[test]
+    fn what_is_written_is_read_back_to_the_bit() {
+        let stored = read_back(example()).unwrap();
+        assert_eq!(stored.content(), &json!({"task": "binary", "net\"work": [1, 2.5, null]}));
+        assert_eq!(stored.numbers::<f32>("layers.1.w", &[2, 1]).unwrap(), [0.5, -1.5]);
+        assert!(stored.numbers::<f32>("layers.0.w", &[1, 2]).unwrap()[1].is_nan());
+        let costs = stored.numbers::<f64>("costs", &[2]).unwrap();
+        assert_eq!(
+            costs.iter().map(|c| c.to_bits()).collect::<Vec<_>>(),
+            [0.1_f64.to_bits(), (-0.0_f64).to_bits()]
+        );
+        assert_eq!(stored.converted::<f32>("costs", &[2]).unwrap(), [0.1_f32, 0.0]);
+        let names: Vec<&str> = stored.tensors().map(|(name, _)| name).collect();
+        assert_eq!(names, ["costs", "layers.0.w", "layers.1.w"]);
+    }
+
+    #[test]
+    fn equal_contents_give_equal_files_whatever_the_order_of_keys_and_tensors() {
+        let tensors =
+            |names: [&'static str; 2]| names.map(|name| Tensor::new(name, &[1], &[name.len() as f32]));
+        let a = encode(Kind::Model, &json!({"a": 1, "b": {"d": 2, "c": 3}}), &tensors(["x", "yy"])).unwrap();
+        let b = encode(Kind::Model, &json!({"b": {"c": 3, "d": 2}, "a": 1}), &tensors(["yy", "x"])).unwrap();
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn canonical_json_sorts_keys_and_escapes_them() {
+        assert_eq!(
+            canonical_json(&json!({"b": [1, {"z": 0.1, "a": "\n"}], "a\"": null})),
+            "{\"a\\\"\":null,\"b\":[1,{\"a\":\"\\n\",\"z\":0.1}]}"
+        );
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_the_file_with_its_digits_zeroed() {
+        let mut bytes = example();
+        let checksum = read_back(bytes.clone()).unwrap().checksum().to_owned();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert_eq!(text.matches(&checksum).count(), 1);
+        let at = bytes.windows(64).position(|window| window == checksum.as_bytes()).unwrap();
+        bytes[at..at + 64].fill(b'0');
+        assert_eq!(hex(&Sha256::digest(&bytes)), checksum);
+    }
+
+    #[test]
+    fn any_safetensors_reader_opens_the_file() {
+        let bytes = example();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor("layers.1.w").unwrap().shape(), [2, 1]);
+    }
+
+    #[test]
+    fn a_flipped_byte_is_found_wherever_it_is() {
+        let bytes = example();
+        for at in 0..bytes.len() {
+            for bit in [0x01, 0x80] {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= bit;
+                let error = read_back(flipped).unwrap_err();
+                assert!(matches!(error.kind(), ErrorKind::ChecksumMismatch { .. }), "byte {at}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_refused() {
+        let bytes = example();
+        for length in (0..bytes.len()).step_by(97).chain(0..16).chain([bytes.len() - 1]) {
+            let error = read_back(bytes[..length].to_vec()).unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::ChecksumMismatch { .. } | ErrorKind::BadFormat { .. }),
+                "cut at {length}: {error}"
+            );
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        assert!(matches!(read_back(longer).unwrap_err().kind(), ErrorKind::ChecksumMismatch { .. }));
+    }
+
+    #[test]
+    fn forged_headers_are_refused_after_the_checksum_too() {
+        let good = forged(&header(REST, r#","t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#), &[0; 4]);
+        assert_eq!(read_back(good.clone()).unwrap().numbers::<f32>("t", &[1]).unwrap(), [0.0]);
+
+        let overlapping = r#","a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}"#;
+        let outside = r#","t":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#;
+        let shape_and_length = r#","t":{"dtype":"F32","shape":[3],"data_offsets":[0,4]}"#;
+        let overflow = r#","t":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,4]}"#;
+        let backwards = r#","t":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}"#;
+        let negative = r#","t":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}"#;
+        let unknown_type = r#","t":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}"#;
+        for tensors in
+            [overlapping, outside, shape_and_length, overflow, backwards, negative, unknown_type, ""]
+        {
+            let error = read_back(forged(&header(REST, tensors), &[0; 4])).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::BadFormat { .. }), "{tensors}: {error}");
+        }
+        for length in [u64::MAX, u64::MAX - 8, 1 << 40, 0, 1] {
+            let mut bytes = good.clone();
+            bytes[..8].copy_from_slice(&length.to_le_bytes());
+            bytes[DIGITS].copy_from_slice(&NO_DIGITS);
+            let checksum = hex(&Sha256::digest(&bytes));
+            bytes[DIGITS].copy_from_slice(checksum.as_bytes());
+            let error = read_back(bytes).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::BadFormat { .. }), "{length}: {error}");
+        }
+        let deep = format!(r#"\",\"content\":{}"#, "[".repeat(100_000));
+        let error = read_back(forged(&header(&deep, ""), &[])).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::BadFormat { .. }), "{error}");
+    }
+
+    #[test]
+    fn another_version_or_kind_is_told() {
+        let newer = REST.replace("version\\\":1", "version\\\":2");
+        let error = read_back(forged(&header(&newer, ""), &[])).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::BadVersion { expected: 1, .. }), "{error}");
+        let error = decode(Path::new("m"), Kind::Checkpoint, example()).unwrap_err();
+        assert!(error.to_string().contains("\"model\""), "{error}");
+    }
+
+    #[test]
+    fn wrong_names_shapes_and_types_are_told() {
+        let stored = read_back(example()).unwrap();
+        assert!(matches!(
+            stored.numbers::<f32>("none", &[1]).unwrap_err().kind(),
+            ErrorKind::BadFormat { .. }
+        ));
+        assert!(matches!(
+            stored.numbers::<f32>("costs", &[2]).unwrap_err().kind(),
+            ErrorKind::BadFormat { .. }
+        ));
+        let error = stored.numbers::<f32>("layers.1.w", &[1, 2]).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::ShapeMismatch { .. }), "{error}");
+    }
+
+    #[test]
+    fn two_tensors_of_one_name_are_not_written() {
+        let twice = [Tensor::new("w", &[1], &[1.0_f32]), Tensor::new("w", &[1], &[2.0_f32])];
+        assert!(encode(Kind::Model, &json!({}), &twice).is_err());
+    }
+
+    #[test]
+    fn plain_files_round_trip_and_are_no_models() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        write_plain(&path, &[Tensor::new("layers.0.b", &[2], &[1.0_f64, 2.0])]).unwrap();
+        let stored = read_plain(&path).unwrap();
+        assert_eq!(stored.converted::<f32>("layers.0.b", &[2]).unwrap(), [1.0, 2.0]);
+        assert!(matches!(read(&path, Kind::Model).unwrap_err().kind(), ErrorKind::BadFormat { .. }));
+    }
+
+    #[test]
+    fn folders_absent_and_empty_files_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(read(folder.path(), Kind::Model).unwrap_err().kind(), ErrorKind::BadFormat { .. }));
+        let path = folder.path().join("m.safetensors");
+        assert!(matches!(read(&path, Kind::Model).unwrap_err().kind(), ErrorKind::FileNotFound { .. }));
+        std::fs::write(&path, b"").unwrap();
+        assert!(matches!(read(&path, Kind::Model).unwrap_err().kind(), ErrorKind::EmptyFile { .. }));
+        std::fs::write(&path, example()).unwrap();
+        assert!(read(&path, Kind::Model).is_ok());
+    }
+
+    #[test]
+    fn the_digest_is_sha_256_of_the_little_endian_bytes() {
+        // SHA-256("abc"), FIPS 180-4's own example.
+        assert_eq!(digest_bytes(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let many: Vec<f32> = (0..40_000).map(|i| i as f32).collect();
+        assert_eq!(digest(&many), digest_bytes(&to_bytes(&many)));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_of_any_kind_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(read_back(bytes.clone()).is_err());
+            let _ = parse(Path::new("m"), &bytes);
+        }
+
+        #[test]
+        fn headers_of_any_text_with_a_good_checksum_never_panic(rest in "[ -~]{0,120}", tensors in "[ -~]{0,120}") {
+            let _ = read_back(forged(&header(&rest, &tensors), &[0; 8]));
+        }
+
+        #[test]
+        fn every_bit_of_every_number_survives(bits in proptest::collection::vec(any::<u64>(), 1..50)) {
+            let numbers: Vec<f64> = bits.iter().map(|&bits| f64::from_bits(bits)).collect();
+            let bytes = encode(Kind::Checkpoint, &json!({}), &[Tensor::new("n", &[numbers.len()], &numbers)]).unwrap();
+            let stored = decode(Path::new("c"), Kind::Checkpoint, bytes).unwrap();
+            let back: Vec<u64> = stored.numbers::<f64>("n", &[numbers.len()]).unwrap().iter().map(|n| n.to_bits()).collect();
+            prop_assert_eq!(back, bits);
+        }
+    }
+}
