@@ -111,9 +111,7 @@ fn beside(target: &Path) -> io::Result<NamedTempFile> {
     {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666)); // less what the umask takes away
-        return builder.tempfile_in(folder_of(target));
     }
-    #[cfg(not(unix))]
     builder.tempfile_in(folder_of(target))
 }
 
