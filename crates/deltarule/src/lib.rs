@@ -2,12 +2,17 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic_file;
+pub mod activation;
 pub mod config;
 pub mod control;
 pub mod dataset;
 pub mod error;
 pub mod event;
+pub mod init;
+pub mod layer;
+pub mod loss;
 pub mod memory;
+pub mod network;
 pub mod random;
 pub mod run_folder;
 pub mod store;
@@ -16,4 +21,4 @@ pub mod task;
 pub use error::{Error, ErrorKind, Result};
 pub use task::Task;
 
-pub use deltarule_kernels::Real;
+pub use deltarule_kernels::{Activation, InstructionSet, Pool, Real};

@@ -1,0 +1,79 @@
+//! Dropout: units left out at random while training (Srivastava et al. 2014), in the inverted form, so that nothing
+//! is to be scaled at inference.
+
+use deltarule_kernels::Real;
+use rand::Rng;
+
+use super::{Kept, LayerInput, Pass};
+use crate::random::{Purpose, stream};
+
+/// a = x ⊙ m / (1 − rate), each m 0 with probability `rate`, else 1; a = x at inference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropout {
+    /// Units.
+    pub units: usize,
+    /// Probability that a unit is left out; at least 0, below 1.
+    pub rate: f64,
+}
+
+impl Dropout {
+    /// Draws the step's mask and applies it. The mask is a function of (seed, step, layer), so that it can be drawn
+    /// again; `kept.extra` holds m / (1 − rate).
+    pub fn forward<F: Real>(&self, layer: usize, pass: Pass, input: &LayerInput<'_, F>, kept: &mut Kept<F>) {
+        let cells = input.rows * self.units;
+        let a = &mut kept.a[..cells];
+        let Pass::Training { seed, step } = pass else {
+            a.copy_from_slice(&input.x[..cells]);
+            return;
+        };
+        let mask = &mut kept.extra[..cells];
+        self.draw(seed, step, layer, mask);
+        for ((a, &x), &m) in a.iter_mut().zip(input.x).zip(mask.iter()) {
+            *a = x * m;
+        }
+    }
+
+    /// The mask of one step, each entry 0 or 1/(1 − rate).
+    pub fn draw<F: Real>(&self, seed: u64, step: u64, layer: usize, mask: &mut [F]) {
+        let mut rng = stream(seed, Purpose::Dropout, step << 16 | layer as u64);
+        // A unit is left out where 16 random bits are below rate·2¹⁶: the rate is kept to 1/65536.
+        let threshold = (self.rate * 65_536.0).round() as u64;
+        let factor = F::from_f64(1.0 / (1.0 - self.rate));
+        for four in mask.chunks_mut(4) {
+            let mut bits = rng.next_u64();
+            for m in four {
+                *m = if bits & 0xffff < threshold { F::ZERO } else { factor };
+                bits >>= 16;
+            }
+        }
+    }
+
+    /// ∂C/∂x = ∂C/∂a ⊙ m / (1 − rate), in place.
+    pub fn backward<F: Real>(&self, rows: usize, kept: &mut Kept<F>) {
+        let cells = rows * self.units;
+        for (delta, &m) in kept.delta[..cells].iter_mut().zip(&kept.extra) {
+            *delta *= m;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_keeps_the_rate_and_the_mean() {
+        let dropout = Dropout { units: 1000, rate: 0.3 };
+        let mut mask = vec![0.0_f64; 100_000];
+        dropout.draw(5, 17, 1, &mut mask);
+        let dropped = mask.iter().filter(|&&m| m == 0.0).count() as f64 / 1e5;
+        // √(0.3·0.7/10⁵) = 0.00145; five of them.
+        assert!((dropped - 0.3).abs() < 0.0073, "{dropped}");
+        assert!(mask.iter().all(|&m| m == 0.0 || m == 1.0 / 0.7));
+        let mut again = vec![0.0; 100_000];
+        dropout.draw(5, 17, 1, &mut again);
+        assert_eq!(mask, again);
+        dropout.draw(5, 18, 1, &mut again);
+        assert_ne!(mask, again);
+    }
+}

@@ -1,0 +1,350 @@
+//! Costs: what the network is to make small, and its delta, out of **one function** so that they cannot drift.
+//!
+//! With ŷ = a_L the network's output, C(ŷ, y) is the cost of one row; a batch's cost is the weighted mean. What
+//! [`Loss::value_and_delta`] returns is the weighted *sum* Σ_r weight_r·C_r, and δ_L = ∂(that sum)/∂z_L row by row:
+//! the division by W comes with the gradients, so that sums over machines can be added first.
+
+use deltarule_kernels::{Activation, Pool, Real, activate_backward};
+use serde::{Deserialize, Serialize};
+
+use crate::activation;
+use crate::dataset::TargetsView;
+use crate::error::{ErrorKind, Result};
+
+/// The cost of one row, r = ŷ − y for each output.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// ½·Σ r², so that ∂C/∂ŷ = ŷ − y. (PyTorch's `MSELoss` is 2/outputs of it.)
+    SquaredError,
+    /// Σ |r|.
+    Absolute,
+    /// Σ ½r² where |r| ≤ delta, else delta·(|r| − ½delta) (Huber 1964).
+    Huber {
+        /// Where the parabola becomes a line, in the targets' scaled units.
+        delta: f64,
+    },
+    /// Σ max(q·(y−ŷ), (q−1)·(y−ŷ)): its minimum is the q-quantile (Koenker & Bassett 1978).
+    Pinball {
+        /// q, between 0 and 1.
+        quantile: f64,
+    },
+    /// Σ ŷ − y·ln ŷ, the negative log-likelihood of counts less ln y!; with an `exp` output, exp(z) − y·z.
+    Poisson,
+    /// Σ −y·ln ŷ − (1−y)·ln(1−ŷ) on sigmoid outputs, computed from the logits.
+    BinaryCrossEntropy,
+    /// −Σ y·ln ŷ on a softmax output, computed from the logits.
+    CrossEntropy,
+}
+
+impl Cost {
+    /// The cost's name, as `--cost` takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SquaredError => "squared_error",
+            Self::Absolute => "absolute",
+            Self::Huber { .. } => "huber",
+            Self::Pinball { .. } => "pinball",
+            Self::Poisson => "poisson",
+            Self::BinaryCrossEntropy => "binary_cross_entropy",
+            Self::CrossEntropy => "cross_entropy",
+        }
+    }
+
+    /// The output activation that goes with the cost where none is asked for.
+    #[must_use]
+    pub fn default_output(self) -> Activation {
+        match self {
+            Self::Poisson => Activation::Exp,
+            Self::BinaryCrossEntropy => Activation::Sigmoid,
+            Self::CrossEntropy => Activation::Softmax,
+            _ => Activation::Identity,
+        }
+    }
+}
+
+/// A cost together with the output activation that it is computed through.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    cost: Cost,
+    output: Activation,
+    label_smoothing: f64,
+}
+
+impl Loss {
+    /// Pairs a cost with the network's output activation. `label_smoothing` s replaces a class's one-hot y by
+    /// (1−s)·y + s/classes, a label's by (1−s)·y + s/2 (Szegedy et al. 2016, §7).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] for a pair that has no finite cost everywhere (cross-entropy needs probabilities,
+    /// poisson positive rates), or smoothing on a cost without classes.
+    pub fn new(cost: Cost, output: Activation, label_smoothing: f64) -> Result<Self> {
+        let allowed: &[Activation] = match cost {
+            Cost::BinaryCrossEntropy => &[Activation::Sigmoid],
+            Cost::CrossEntropy => &[Activation::Softmax],
+            Cost::Poisson => &[Activation::Exp, Activation::Softplus],
+            _ => &[],
+        };
+        if !allowed.is_empty() && !allowed.contains(&output) {
+            let names: Vec<_> = allowed.iter().map(|&a| activation::name(a)).collect();
+            return Err(ErrorKind::Conflict {
+                first: format!("cost {}", cost.name()),
+                second: format!("output activation {}", activation::name(output)),
+                why: format!("this cost is defined on {} outputs", names.join(" or ")),
+            }
+            .into());
+        }
+        let smoothable = matches!(cost, Cost::BinaryCrossEntropy | Cost::CrossEntropy);
+        if label_smoothing != 0.0 && !smoothable {
+            return Err(ErrorKind::Conflict {
+                first: format!("label_smoothing {label_smoothing}"),
+                second: format!("cost {}", cost.name()),
+                why: "only the cross-entropies have labels to smooth".into(),
+            }
+            .into());
+        }
+        Ok(Self { cost, output, label_smoothing })
+    }
+
+    /// The cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// The output activation that it is computed through.
+    #[must_use]
+    pub fn output(&self) -> Activation {
+        self.output
+    }
+
+    /// Σ_r weight_r·C_r, and δ = ∂(that)/∂z written over `delta`, if wanted.
+    ///
+    /// | argument | shape | |
+    /// |---|---|---|
+    /// | `z` | `[batch, outputs]` | pre-activations of the last layer (logits) |
+    /// | `a` | `[batch, outputs]` | its activations ŷ |
+    /// | `targets` | `[batch, outputs]` or classes | y |
+    /// | `weights` | `[batch]` | 1 each where `None` |
+    /// | `delta` | `[batch, outputs]` | out |
+    ///
+    /// # Panics
+    /// Where lengths do not agree.
+    pub fn value_and_delta<F: Real>(
+        &self,
+        pool: &Pool,
+        z: &[F],
+        a: &[F],
+        targets: TargetsView<'_, F>,
+        weights: Option<&[F]>,
+        mut delta: Option<&mut [F]>,
+    ) -> f64 {
+        let outputs = targets.outputs();
+        assert_eq!(z.len(), a.len(), "z and a are of one shape");
+        let mut sum = 0.0;
+        for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
+            let weight = weights.map_or(F::ONE, |weights| weights[row]);
+            let delta = delta.as_deref_mut().map(|delta| &mut delta[row * outputs..][..outputs]);
+            let value = if self.cost == Cost::CrossEntropy {
+                self.cross_entropy_row(z, a, targets, row, weight, delta)
+            } else {
+                self.separate_outputs_row(z, a, targets, row, weight, delta)
+            };
+            sum += weight.to_f64() * value;
+        }
+        if let Some(delta) = delta
+            && !self.is_fused()
+        {
+            let z = self.output.needs_z().then_some(z);
+            activate_backward(pool, self.output, outputs, z, a, delta);
+        }
+        sum
+    }
+
+    /// Whether δ comes from the logits directly (δ = weight·(ŷ − y)) instead of from ∂C/∂ŷ times f'.
+    #[must_use]
+    pub fn is_fused(&self) -> bool {
+        match self.cost {
+            Cost::CrossEntropy | Cost::BinaryCrossEntropy => true,
+            Cost::Poisson => self.output == Activation::Exp,
+            _ => false,
+        }
+    }
+
+    /// −Σ y·ln ŷ = lse(z) − Σ y·z, with lse(z) = max z − ln(softmax at the maximum): no exponential is taken anew,
+    /// and none can overflow.
+    fn cross_entropy_row<F: Real>(
+        &self,
+        z: &[F],
+        a: &[F],
+        targets: TargetsView<'_, F>,
+        row: usize,
+        weight: F,
+        delta: Option<&mut [F]>,
+    ) -> f64 {
+        let mut top = 0;
+        for j in 1..z.len() {
+            if z[j] > z[top] {
+                top = j;
+            }
+        }
+        let log_sum_exp = z[top].to_f64() - a[top].to_f64().ln();
+        let mut value = 0.0;
+        let smoothed = |j| self.smoothed(targets.value(row, j), z.len());
+        for (j, z) in z.iter().enumerate() {
+            let y = smoothed(j).to_f64();
+            if y != 0.0 {
+                value += y * (log_sum_exp - z.to_f64());
+            }
+        }
+        if let Some(delta) = delta {
+            // Σ_j y_j = 1, so ∂C/∂z = a·Σy − y = a − y.
+            for (j, delta) in delta.iter_mut().enumerate() {
+                *delta = weight * (a[j] - smoothed(j));
+            }
+        }
+        // NaN logits never win a comparison: let them show.
+        if z.iter().any(|z| z.is_nan()) { f64::NAN } else { value }
+    }
+
+    fn separate_outputs_row<F: Real>(
+        &self,
+        z: &[F],
+        a: &[F],
+        targets: TargetsView<'_, F>,
+        row: usize,
+        weight: F,
+        mut delta: Option<&mut [F]>,
+    ) -> f64 {
+        let mut value = 0.0;
+        for j in 0..z.len() {
+            let (cost, slope) = self.output_cost(z[j], a[j], targets.value(row, j));
+            value += cost;
+            if let Some(delta) = delta.as_deref_mut() {
+                delta[j] = weight * slope;
+            }
+        }
+        value
+    }
+
+    /// The cost of one output, and its slope: ∂C/∂z where fused, else ∂C/∂ŷ.
+    fn output_cost<F: Real>(&self, z: F, a: F, y: F) -> (f64, F) {
+        let r = a - y;
+        match self.cost {
+            Cost::SquaredError => (0.5 * r.to_f64() * r.to_f64(), r),
+            Cost::Absolute => (r.abs().to_f64(), r.signum0()),
+            Cost::Huber { delta } => {
+                let size = r.abs().to_f64();
+                if size <= delta {
+                    (0.5 * size * size, r)
+                } else {
+                    (delta * (size - 0.5 * delta), F::from_f64(delta) * r.signum0())
+                }
+            }
+            Cost::Pinball { quantile } => {
+                // r = ŷ − y: above the target (r > 0) costs (1−q) each unit, below costs q.
+                let slope = if r > F::ZERO { 1.0 - quantile } else { -quantile };
+                let slope = if r == F::ZERO { 0.0 } else { slope };
+                (slope * r.to_f64(), F::from_f64(slope))
+            }
+            Cost::Poisson if self.is_fused() => ((a - y * z).to_f64(), r),
+            Cost::Poisson => {
+                let rate = if a > F::MIN_POSITIVE { a } else { F::MIN_POSITIVE };
+                (a.to_f64() - y.to_f64() * rate.to_f64().ln(), F::ONE - y / rate)
+            }
+            Cost::BinaryCrossEntropy => {
+                // ln(1+e^z) − y·z, the first term as max(z,0) + ln(1+e^−|z|).
+                let y = self.smoothed(y, 2);
+                let logit = z.to_f64();
+                let softplus = if logit > 0.0 { logit } else { 0.0 } + (-logit.abs()).exp().ln_1p();
+                let value = if logit.is_nan() { logit } else { softplus - y.to_f64() * logit };
+                (value, a - y)
+            }
+            Cost::CrossEntropy => unreachable!("a softmax's outputs are not separate"),
+        }
+    }
+
+    fn smoothed<F: Real>(&self, y: F, classes: usize) -> F {
+        if self.label_smoothing == 0.0 {
+            return y;
+        }
+        F::from_f64(y.to_f64() * (1.0 - self.label_smoothing) + self.label_smoothing / classes as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_output(cost: Cost, output: Activation, z: f64, y: f64) -> (f64, f64) {
+        let loss = Loss::new(cost, output, 0.0).unwrap();
+        let a = output.value(z);
+        let targets = TargetsView::Values { outputs: 1, values: &[y] };
+        let mut delta = [0.0];
+        let value = loss.value_and_delta(&Pool::new(1), &[z], &[a], targets, None, Some(&mut delta));
+        (value, delta[0])
+    }
+
+    #[test]
+    fn squared_error_through_a_sigmoid_is_the_textbook_product() {
+        // ŷ = σ(0.5) = 0.6224593312; C = ½(ŷ−1)² = 0.0712684783; δ = (ŷ−1)·ŷ(1−ŷ) = −0.0887234587.
+        let (value, delta) = one_output(Cost::SquaredError, Activation::Sigmoid, 0.5, 1.0);
+        assert!((value - 0.071_268_478_3).abs() < 1e-9, "{value}");
+        assert!((delta + 0.088_723_458_7).abs() < 1e-9, "{delta}");
+    }
+
+    #[test]
+    fn cross_entropies_give_prediction_minus_target() {
+        // −ln σ(0.5) = ln(1+e^−0.5) = 0.4740769842; δ = 0.6224593312 − 1.
+        let (value, delta) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, 0.5, 1.0);
+        assert!((value - 0.474_076_984_2).abs() < 1e-9 && (delta + 0.377_540_668_8).abs() < 1e-9);
+
+        // Logits 1, 2, 3, class 0: lse = 3 + ln(1+e^−1+e^−2) = 3.4076059644; C = 2.4076059644.
+        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+        let (z, a) = ([1.0, 2.0, 3.0], [0.090_030_573_2, 0.244_728_471_1, 0.665_240_955_8]);
+        let mut delta = [0.0; 3];
+        let targets = TargetsView::Classes { classes: 3, codes: &[0] };
+        let value = loss.value_and_delta(&Pool::new(1), &z, &a, targets, Some(&[2.0]), Some(&mut delta));
+        assert!((value - 2.0 * 2.407_605_964_4).abs() < 1e-8, "{value}");
+        assert!((delta[0] - 2.0 * (a[0] - 1.0)).abs() < 1e-12 && (delta[2] - 2.0 * a[2]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn huge_logits_neither_overflow_nor_lose_the_cost() {
+        let (value, delta) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, 1e4, 0.0);
+        assert_eq!((value, delta), (1e4, 1.0));
+    }
+
+    #[test]
+    fn kinked_costs_have_the_slopes_of_their_definitions() {
+        assert_eq!(one_output(Cost::Absolute, Activation::Identity, 3.0, 1.0), (2.0, 1.0));
+        assert_eq!(one_output(Cost::Huber { delta: 1.0 }, Activation::Identity, 3.0, 0.5), (2.0, 1.0));
+        assert_eq!(one_output(Cost::Huber { delta: 1.0 }, Activation::Identity, 1.0, 0.5), (0.125, 0.5));
+        // y − ŷ = 2 at q = 0.9 costs 1.8; y − ŷ = −2 costs 0.2.
+        let (value, delta) = one_output(Cost::Pinball { quantile: 0.9 }, Activation::Identity, 1.0, 3.0);
+        assert!((value - 1.8).abs() < 1e-12 && (delta + 0.9).abs() < 1e-12);
+        let (value, delta) = one_output(Cost::Pinball { quantile: 0.9 }, Activation::Identity, 3.0, 1.0);
+        assert!((value - 0.2).abs() < 1e-12 && (delta - 0.1).abs() < 1e-12);
+        // e^1 − 2·1 and e^1 − 2.
+        let (value, delta) = one_output(Cost::Poisson, Activation::Exp, 1.0, 2.0);
+        assert!((value - 0.718_281_828).abs() < 1e-8 && (delta - 0.718_281_828).abs() < 1e-8);
+    }
+
+    #[test]
+    fn a_cost_without_a_meaning_on_its_output_is_refused() {
+        assert!(Loss::new(Cost::CrossEntropy, Activation::Relu, 0.0).is_err());
+        assert!(Loss::new(Cost::Poisson, Activation::Identity, 0.0).is_err());
+        assert!(Loss::new(Cost::SquaredError, Activation::Identity, 0.1).is_err());
+    }
+
+    #[test]
+    fn a_nan_on_the_way_is_never_hidden() {
+        let (value, _) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, f64::NAN, 0.0);
+        assert!(value.is_nan());
+        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+        let targets = TargetsView::Classes { classes: 2, codes: &[0] };
+        let nan = f64::NAN;
+        assert!(loss.value_and_delta(&Pool::new(1), &[0.0, nan], &[nan, nan], targets, None, None).is_nan());
+    }
+}
