@@ -13,8 +13,10 @@ pub mod layer;
 pub mod loss;
 pub mod memory;
 pub mod network;
+pub mod metric;
 pub mod random;
 pub mod run_folder;
+pub mod schedule;
 pub mod store;
 pub mod task;
 
