@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::Real;
-use crate::product::{PIECE, packed_rows};
+use crate::product::PIECE;
 
 /// Columns of one panel of the right-hand matrix: two vectors of 16 numbers.
 pub(crate) const PANEL: usize = 32;
@@ -74,21 +74,23 @@ impl<F: Real> Scratch<F> {
 
     /// Grows, if need be, to the size that a layer of this shape needs.
     pub fn reserve(&mut self, batch: usize, fan_in: usize, fan_out: usize) {
-        let inner_by_outer = [(batch, fan_in), (batch, fan_out), (fan_in, batch)];
-        for (rows, inner) in inner_by_outer {
-            self.reserve_rows(rows, inner);
+        self.reserve_packed(batch * fan_in.max(fan_out));
+        self.reserve_workspace();
+    }
+
+    /// Room for a packed left matrix of so many numbers.
+    pub(crate) fn reserve_packed(&mut self, length: usize) {
+        if self.packed.len() < length {
+            self.packed = Aligned::zeroed(length);
         }
     }
 
-    /// Grows to what a product needs whose left matrix has this shape.
-    pub(crate) fn reserve_rows(&mut self, rows: usize, inner: usize) {
-        if F::packs() {
-            if self.packed.len() < packed_rows(rows, inner) {
-                self.packed = Aligned::zeroed(packed_rows(rows, inner));
-            }
-            if self.workspace.len() < WORKSPACE {
-                self.workspace = Aligned::zeroed(WORKSPACE);
-            }
+    /// Room for the calling thread's panel and partial sums.
+    pub(crate) fn reserve_workspace(&mut self) {
+        // As many bytes for f64, whose vectors and so panels are half as long.
+        let length = WORKSPACE * size_of::<f32>() / F::BYTES;
+        if self.workspace.len() < length {
+            self.workspace = Aligned::zeroed(length);
         }
     }
 

@@ -1,7 +1,14 @@
-//! Matrix products.
+//! Matrix products: checked entrances here, the loops in `drive`, the innermost ones in `tile`.
+
+mod drive;
+#[cfg(test)]
+mod tests;
+mod tile;
 
 use crate::isa::{Vectorised, vectorised};
-use crate::{Pool, Real, Scratch, reference};
+use crate::{InstructionSet, Pool, Real, Scratch};
+use drive::Product;
+use tile::Tiles;
 
 /// The inner dimension is summed in pieces of this many terms: each piece is one chain of multiply-adds, and the
 /// pieces' sums are added in order.
@@ -19,82 +26,82 @@ pub enum Transpose {
     Right,
 }
 
-/// How the products of a number type run.
-pub trait Products: Sized {
-    /// Whether the products use packing buffers.
-    fn packs() -> bool;
+/// The innermost loops that a number type has for each instruction set.
+pub trait Products: Sized + 'static {
+    /// Those for `isa`.
+    #[doc(hidden)]
+    fn tiles(isa: InstructionSet) -> &'static Tiles<Self>;
 }
 
-impl Products for f32 {
-    fn packs() -> bool {
-        true
-    }
+macro_rules! products {
+    ($float:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
+        impl Products for $float {
+            #[inline]
+            fn tiles(isa: InstructionSet) -> &'static Tiles<Self> {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => &tile::$avx2::TILES,
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => &tile::$avx512::TILES,
+                    _ => &tile::$portable::TILES,
+                }
+            }
+        }
+    };
 }
 
-impl Products for f64 {
-    fn packs() -> bool {
-        false
-    }
+products!(f32, portable_f32, avx2_f32, avx512_f32);
+products!(f64, portable_f64, avx2_f64, avx512_f64);
+
+/// What happens to the sums before they are stored.
+#[derive(Clone, Copy, Debug)]
+pub enum Finish<F> {
+    /// Nothing.
+    Store,
+    /// One number per column is added.
+    Add { row: *const F },
+    /// One number is added.
+    AddOne { value: F },
+    /// They are divided.
+    Divide { by: F },
+    /// They are multiplied: division by a power of two, exactly.
+    Multiply { by: F },
+    /// They are divided, and the learning rate times that is subtracted from what is stored there.
+    Descend { by: F, exact_inverse: Option<F>, learning_rate: F },
 }
 
-/// Numbers in the packed form of the left matrix.
-pub(crate) fn packed_rows(rows: usize, inner: usize) -> usize {
-    rows * inner
-}
-
-/// Multiply-adds up to which one thread is faster than waking others.
-const SERIAL: usize = 100_000;
-
-struct PlainProduct<'a, F> {
-    transpose: Transpose,
-    m: usize,
-    k: usize,
-    n: usize,
-    first: usize,
-    a: &'a [F],
-    b: &'a [F],
-    c: &'a mut [F],
-}
-
-impl<F: Real> Vectorised for PlainProduct<'_, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self { transpose, m, k, n, first, a, b, c } = self;
-        let rows = c.len() / n;
-        match transpose {
-            Transpose::None => reference::product(k, n, &a[first * k..][..rows * k], b, c),
-            Transpose::Right => reference::product_with_transposed(k, n, &a[first * k..][..rows * k], b, c),
-            Transpose::Left => reference::transposed_product(m, n, first, a, b, c),
+impl<F: Real> Finish<F> {
+    /// For the columns from `column` on.
+    fn from_column(self, column: usize) -> Self {
+        match self {
+            Self::Add { row } => Self::Add { row: row.wrapping_add(column) },
+            other => other,
         }
     }
 }
 
-fn multiply<F: Real>(
-    pool: &Pool,
-    transpose: Transpose,
-    (m, k, n): (usize, usize, usize),
-    a: &[F],
-    b: &[F],
-    c: &mut [F],
-    finish: impl Fn(usize, &mut [F]) + Sync,
-) {
-    if m == 0 || n == 0 {
-        return;
-    }
-    let isa = pool.instruction_set();
-    let rows = m.div_ceil(64).max(1);
-    let serial = if m * k * n <= SERIAL { usize::MAX } else { 0 };
-    pool.for_pieces(c, rows * n, serial, |piece, c| {
-        vectorised(isa, PlainProduct { transpose, m, k, n, first: piece * rows, a, b, c: &mut *c });
-        c.chunks_exact_mut(n).enumerate().for_each(|(r, c)| finish(piece * rows + r, c));
-    });
+/// 1/total, if multiplying by it gives the bits of dividing by `total`: both powers of two, both normal.
+fn exact_inverse<F: Real>(total: F) -> Option<F> {
+    let value = total.to_f64();
+    let is_power_of_two = value.to_bits() & ((1 << 52) - 1) == 0 && value.is_normal();
+    let inverse = F::ONE / total;
+    (is_power_of_two && inverse.is_finite() && inverse.abs() >= F::MIN_POSITIVE).then_some(inverse)
 }
 
 /// c \[m, n\] = a·b, with one operand stored transposed if `transpose` says so.
 ///
 /// # Panics
 /// If a length does not fit.
+///
+/// ```
+/// use deltarule_kernels::{Pool, Scratch, Transpose, matmul};
+///
+/// // [1 2] · [5 6; 7 8]ᵀ = [1·5 + 2·6, 1·7 + 2·8]
+/// let mut c = [0.0_f32; 2];
+/// let (a, b) = ([1.0, 2.0], [5.0, 6.0, 7.0, 8.0]);
+/// matmul(&Pool::new(1), &mut Scratch::new(), Transpose::Right, 1, 2, 2, &a, &b, &mut c);
+/// assert_eq!(c, [17.0, 23.0]);
+/// ```
 pub fn matmul<F: Real>(
     pool: &Pool,
     scratch: &mut Scratch<F>,
@@ -107,8 +114,12 @@ pub fn matmul<F: Real>(
     c: &mut [F],
 ) {
     assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "a is m by k, b is k by n, c is m by n");
-    scratch.reserve_rows(m, k);
-    multiply(pool, transpose, (m, k, n), a, b, c, |_, c| c.iter_mut().for_each(|c| *c = c.flushed()));
+    let (a_row, a_step) = if transpose == Transpose::Left { (1, m) } else { (k, 1) };
+    let (b_step, b_column) = if transpose == Transpose::Right { (1, k) } else { (n, 1) };
+    let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+    let product = Product { m, k, n, a, a_row, a_step, b, b_step, b_column, c, finish: Finish::Store };
+    // SAFETY: the lengths have been checked, and `c` is borrowed mutably.
+    unsafe { drive::run(pool, scratch, product) };
 }
 
 /// z = x·w + b.
@@ -137,11 +148,21 @@ pub fn affine<F: Real>(
     assert_eq!(w.len(), fan_in * fan_out, "w is [fan_in, fan_out]");
     assert!(b.is_none_or(|b| b.len() == fan_out), "b is [fan_out]");
     assert_eq!(z.len(), batch * fan_out, "z is [batch, fan_out]");
-    scratch.reserve_rows(batch, fan_in);
-    multiply(pool, Transpose::None, (batch, fan_in, fan_out), x, w, z, |_, z| match b {
-        Some(b) => z.iter_mut().zip(b).for_each(|(z, &b)| *z = (*z + b).flushed()),
-        None => z.iter_mut().for_each(|z| *z = z.flushed()),
-    });
+    let product = Product {
+        m: batch,
+        k: fan_in,
+        n: fan_out,
+        a: x.as_ptr(),
+        a_row: fan_in,
+        a_step: 1,
+        b: w.as_ptr(),
+        b_step: fan_out,
+        b_column: 1,
+        c: z.as_mut_ptr(),
+        finish: b.map_or(Finish::Store, |b| Finish::Add { row: b.as_ptr() }),
+    };
+    // SAFETY: the lengths have been checked, and `z` is borrowed mutably.
+    unsafe { drive::run(pool, scratch, product) };
 }
 
 /// dx = δ·wᵀ.
@@ -167,10 +188,21 @@ pub fn back_product<F: Real>(
     assert_eq!(delta.len(), batch * fan_out, "delta is [batch, fan_out]");
     assert_eq!(w.len(), fan_in * fan_out, "w is [fan_in, fan_out]");
     assert_eq!(dx.len(), batch * fan_in, "dx is [batch, fan_in]");
-    scratch.reserve_rows(batch, fan_out);
-    multiply(pool, Transpose::Right, (batch, fan_out, fan_in), delta, w, dx, |_, dx| {
-        dx.iter_mut().for_each(|dx| *dx = dx.flushed());
-    });
+    let product = Product {
+        m: batch,
+        k: fan_out,
+        n: fan_in,
+        a: delta.as_ptr(),
+        a_row: fan_out,
+        a_step: 1,
+        b: w.as_ptr(),
+        b_step: 1,
+        b_column: fan_out,
+        c: dx.as_mut_ptr(),
+        finish: Finish::Store,
+    };
+    // SAFETY: the lengths have been checked, and `dx` is borrowed mutably.
+    unsafe { drive::run(pool, scratch, product) };
 }
 
 /// dw = xᵀ·δ / total: each number is the sum over the batch, divided and rounded once.
@@ -195,17 +227,8 @@ pub fn weight_gradient<F: Real>(
     total: F,
     dw: &mut [F],
 ) {
-    check_gradient(batch, fan_in, fan_out, x, delta, dw);
-    scratch.reserve_rows(fan_in, batch);
-    multiply(pool, Transpose::Left, (fan_in, batch, fan_out), x, delta, dw, |_, dw| {
-        dw.iter_mut().for_each(|dw| *dw = (*dw / total).flushed());
-    });
-}
-
-fn check_gradient<F>(batch: usize, fan_in: usize, fan_out: usize, x: &[F], delta: &[F], w: &[F]) {
-    assert_eq!(x.len(), batch * fan_in, "x is [batch, fan_in]");
-    assert_eq!(delta.len(), batch * fan_out, "delta is [batch, fan_out]");
-    assert_eq!(w.len(), fan_in * fan_out, "weights are [fan_in, fan_out]");
+    let finish = exact_inverse(total).map_or(Finish::Divide { by: total }, |by| Finish::Multiply { by });
+    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, dw, finish);
 }
 
 /// [`weight_gradient`] and gradient descent in one pass: w ← w − η·(xᵀ·δ / total), to the bits of
@@ -225,11 +248,43 @@ pub fn weight_gradient_descend<F: Real>(
     learning_rate: F,
     w: &mut [F],
 ) {
-    check_gradient(batch, fan_in, fan_out, x, delta, w);
-    let mut dw = vec![F::ZERO; w.len()];
-    weight_gradient(pool, scratch, batch, fan_in, fan_out, x, delta, total, &mut dw);
-    crate::descend(pool, w, &dw, learning_rate);
+    let finish = Finish::Descend { by: total, exact_inverse: exact_inverse(total), learning_rate };
+    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, w, finish);
 }
+
+fn gradient<F: Real>(
+    pool: &Pool,
+    scratch: &mut Scratch<F>,
+    (batch, fan_in, fan_out): (usize, usize, usize),
+    x: &[F],
+    delta: &[F],
+    w: &mut [F],
+    finish: Finish<F>,
+) {
+    assert_eq!(x.len(), batch * fan_in, "x is [batch, fan_in]");
+    assert_eq!(delta.len(), batch * fan_out, "delta is [batch, fan_out]");
+    assert_eq!(w.len(), fan_in * fan_out, "weights and their gradients are [fan_in, fan_out]");
+    let product = Product {
+        m: fan_in,
+        k: batch,
+        n: fan_out,
+        a: x.as_ptr(),
+        a_row: 1,
+        a_step: fan_in,
+        b: delta.as_ptr(),
+        b_step: fan_out,
+        b_column: 1,
+        c: w.as_mut_ptr(),
+        finish,
+    };
+    // SAFETY: the lengths have been checked, and `w` is borrowed mutably.
+    unsafe { drive::run(pool, scratch, product) };
+}
+
+/// Numbers of δ up to which its columns are summed by one thread.
+const SERIAL_SUMS: usize = 65_536;
+/// Columns summed together.
+const COLUMNS: usize = 64;
 
 /// db = Σ δ / total over the batch.
 ///
@@ -251,9 +306,9 @@ pub fn bias_gradient<F: Real>(
         return;
     }
     let isa = pool.instruction_set();
-    let serial = if delta.len() <= 65_536 { usize::MAX } else { 0 };
-    pool.for_pieces(db, 64, serial, |piece, db| {
-        vectorised(isa, ColumnSums { fan_out, first: piece * 64, delta, total, db });
+    let serial = if delta.len() <= SERIAL_SUMS { usize::MAX } else { 0 };
+    pool.for_pieces(db, COLUMNS, serial, |piece, db| {
+        vectorised(isa, ColumnSums { fan_out, first: piece * COLUMNS, delta, total, db });
     });
 }
 
@@ -271,15 +326,19 @@ impl<F: Real> Vectorised for ColumnSums<'_, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Self { fan_out, first, delta, total, db } = self;
-        let mut sums = [F::ZERO; 64];
-        let sums = &mut sums[..db.len()];
         db.fill(F::ZERO);
         for rows in delta.chunks(PIECE * fan_out) {
-            sums.fill(F::ZERO);
+            let mut sums = [F::ZERO; COLUMNS];
             for row in rows.chunks_exact(fan_out) {
-                sums.iter_mut().zip(&row[first..]).for_each(|(sum, &delta)| *sum += delta);
+                let row = &row[first..][..db.len()];
+                // All of a full group: a loop of known length, kept in registers.
+                if let Ok(row) = <&[F; COLUMNS]>::try_from(row) {
+                    sums.iter_mut().zip(row).for_each(|(sum, &delta)| *sum += delta);
+                } else {
+                    sums.iter_mut().zip(row).for_each(|(sum, &delta)| *sum += delta);
+                }
             }
-            db.iter_mut().zip(&*sums).for_each(|(db, &sum)| *db += sum);
+            db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
         }
         db.iter_mut().for_each(|db| *db = (*db / total).flushed());
     }

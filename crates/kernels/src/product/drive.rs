@@ -1,0 +1,274 @@
+//! The loops around the tiles: which part of a product each task takes, what is packed, and in which order the pieces
+//! of a long inner dimension are added.
+//!
+//! ```text
+//! for each panel of two vectors of columns and each block of rows      tasks, on any thread
+//!     for each piece of the inner dimension                            in order
+//!         pack the panel's piece of b, if that pays
+//!         for each tile of the block                                   computed, then finished
+//! ```
+
+use super::tile::{LARGEST_TILE, Tiles, mode};
+use super::{Finish, PIECE, Products};
+use crate::scratch::ROW_BLOCK;
+use crate::{Pool, Real, Scratch};
+
+/// A product c = a·b, where a(i, p) is at `a[i * a_row + p * a_step]` and b(p, j) at `b[p * b_step + j * b_column]`;
+/// one of the two strides of each is 1. c is \[m, n\].
+///
+/// Made by the checked public functions only: the pointers are good for the shapes, and `c` overlaps nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Product<F> {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub a: *const F,
+    pub a_row: usize,
+    pub a_step: usize,
+    pub b: *const F,
+    pub b_step: usize,
+    pub b_column: usize,
+    pub c: *mut F,
+    pub finish: Finish<F>,
+}
+
+// SAFETY: tasks read `a` and `b`, which nobody writes meanwhile, and write disjoint blocks of `c`.
+unsafe impl<F: Send + Sync> Sync for Product<F> {}
+
+/// Multiply-adds up to which one thread is faster than waking others.
+const SERIAL: usize = 200_000;
+/// Multiply-adds up to which nothing of the left matrix is packed.
+const UNPACKED: usize = 16_384;
+/// Rows of the left matrix up to which a right matrix with adjacent columns is read in place.
+const FEW_ROWS: usize = 28;
+
+/// What is decided about one product, by its shape.
+struct Plan {
+    /// Tiles along the rows; they share the rows evenly.
+    tiles: usize,
+    /// Tiles in one task.
+    tiles_per_block: usize,
+    blocks: usize,
+    panels: usize,
+    pack_left: bool,
+    pack_right: bool,
+    threaded: bool,
+}
+
+impl Plan {
+    fn new<F>(product: &Product<F>, tiles: &Tiles<F>, threads: usize) -> Self {
+        let &Product { m, k, n, .. } = product;
+        let work = m * k * n;
+        let row_tiles = m.div_ceil(tiles.rows());
+        let panels = n.div_ceil(2 * tiles.lanes);
+        let threaded = threads > 1 && work > SERIAL;
+        let most = ROW_BLOCK / tiles.rows();
+        // Fewer tiles to a task where few panels would leave threads without work, but enough to repay packing b.
+        let wanted = if threaded { (row_tiles * panels).div_ceil(8 * threads).clamp(4, most) } else { most };
+        let blocks = row_tiles.div_ceil(wanted);
+        Self {
+            tiles: row_tiles,
+            tiles_per_block: row_tiles.div_ceil(blocks),
+            blocks,
+            panels,
+            pack_left: work > UNPACKED && panels > 2,
+            pack_right: product.b_column != 1 || m > FEW_ROWS,
+            threaded,
+        }
+    }
+
+    /// The first row of a tile; of the tile after the last, the number of rows.
+    fn first_row(&self, m: usize, tile: usize) -> usize {
+        let (rows, extra) = (m / self.tiles, m % self.tiles);
+        tile * rows + tile.min(extra)
+    }
+}
+
+/// Packs the left matrix, one piece after another, tile by tile within a piece: the tile with first row r in the piece
+/// of `steps` steps after step s begins at m·s + r·steps.
+///
+/// # Safety
+/// As for [`run`]; `packed` has room for m·k numbers.
+unsafe fn pack_left<F: Real>(
+    pool: &Pool,
+    tiles: &Tiles<F>,
+    product: &Product<F>,
+    plan: &Plan,
+    packed: *mut F,
+) {
+    let &Product { m, k, a_row, a_step, .. } = product;
+    let pieces = k.div_ceil(PIECE);
+    let to = crate::pool::Shareable::new(packed);
+    let task = |_: usize, task: usize| {
+        let (tile, piece) = (task % plan.tiles, task / plan.tiles);
+        let first = plan.first_row(m, tile);
+        let rows = plan.first_row(m, tile + 1) - first;
+        let begin = piece * PIECE;
+        let steps = PIECE.min(k - begin);
+        let pack = if a_row == 1 { tiles.copy } else { tiles.transpose };
+        let stride = if a_row == 1 { a_step } else { a_row };
+        // SAFETY: rows first..first + rows and steps begin..begin + steps lie inside `a`; the destination's parts of
+        // different tasks are disjoint and together m·k numbers.
+        unsafe {
+            let from = product.a.add(first * a_row + begin * a_step);
+            pack(from, stride, steps, rows, to.pointer().add(m * begin + first * steps), rows, false);
+        }
+    };
+    if plan.threaded {
+        pool.run_as(plan.tiles * pieces, task);
+    } else {
+        (0..plan.tiles * pieces).for_each(|index| task(0, index));
+    }
+}
+
+/// Runs a product.
+///
+/// # Safety
+/// The product's pointers are good for its shape, `c` overlaps nothing else.
+pub(super) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<F>, product: Product<F>) {
+    let product = product.with_columns();
+    if product.m == 0 || product.n == 0 {
+        return;
+    }
+    let tiles = F::tiles(pool.instruction_set());
+    let plan = Plan::new(&product, tiles, pool.threads());
+    let packed = if plan.pack_left {
+        scratch.reserve_packed(product.m * product.k);
+        let packed = scratch.packed.as_mut_ptr();
+        // SAFETY: the caller's promise; room has just been made.
+        unsafe { pack_left(pool, tiles, &product, &plan, packed) };
+        Some(crate::pool::Shareable::new(packed))
+    } else {
+        None
+    };
+    let workspace = crate::pool::Shareable::new(if plan.needs_workspace(&product) {
+        scratch.reserve_workspace();
+        scratch.workspace.as_mut_ptr()
+    } else {
+        std::ptr::null_mut()
+    });
+    let task = |participant: usize, index: usize| {
+        let workspace = match participant {
+            0 => workspace.pointer(),
+            // SAFETY: this is that participant, in a task of the job under way.
+            _ => unsafe { pool.workspace(participant) }.as_mut_ptr().cast(),
+        };
+        let packed = packed.as_ref().map(|packed| packed.pointer().cast_const());
+        let block = Block { panel: index / plan.blocks, block: index % plan.blocks, packed, workspace };
+        // SAFETY: the caller's promise; blocks are disjoint, the workspace is this participant's.
+        unsafe { run_block(tiles, &product, &plan, &block) };
+    };
+    let tasks = plan.panels * plan.blocks;
+    if plan.threaded {
+        pool.run_as(tasks, task);
+    } else {
+        (0..tasks).for_each(|index| task(0, index));
+    }
+}
+
+impl<F: Real> Product<F> {
+    /// A single column is computed as a single row, cᵀ = bᵀ·aᵀ, so that vectors are filled.
+    fn with_columns(self) -> Self {
+        if self.n != 1 || self.m == 1 {
+            return self;
+        }
+        let finish = match self.finish {
+            // SAFETY: the row to add has one number for each of n = 1 columns.
+            Finish::Add { row } => Finish::AddOne { value: unsafe { *row } },
+            other => other,
+        };
+        Self {
+            m: 1,
+            n: self.m,
+            a: self.b,
+            a_row: self.b_column,
+            a_step: self.b_step,
+            b: self.a,
+            b_step: self.a_step,
+            b_column: self.a_row,
+            finish,
+            ..self
+        }
+    }
+}
+
+impl Plan {
+    fn needs_workspace<F>(&self, product: &Product<F>) -> bool {
+        self.pack_right || product.k > PIECE
+    }
+}
+
+/// One task's part of a product.
+struct Block<F> {
+    panel: usize,
+    block: usize,
+    /// The packed left matrix, if it is packed.
+    packed: Option<*const F>,
+    /// Room for one panel of one piece, then for the partial sums of one block of rows.
+    workspace: *mut F,
+}
+
+/// Computes one block of rows of one panel of columns.
+///
+/// # Safety
+/// As for [`run`]; the workspace is of `WORKSPACE` single-precision numbers' size and nobody else's.
+unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan, block: &Block<F>) {
+    let &Product { m, k, n, a_row, a_step, b_step, b_column, .. } = product;
+    let lanes = tiles.lanes;
+    let column = block.panel * 2 * lanes;
+    let width = (n - column).min(2 * lanes);
+    let vectors = width.div_ceil(lanes);
+    let last = width - (vectors - 1) * lanes;
+    let tile_range =
+        block.block * plan.tiles_per_block..plan.tiles.min((block.block + 1) * plan.tiles_per_block);
+    let block_row = plan.first_row(m, tile_range.start);
+    let partial = block.workspace.wrapping_add(PIECE * 2 * lanes);
+    let finish = product.finish.from_column(column);
+    let mut tile_sums = TileSums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]);
+    let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
+    for begin in (0..k.max(1)).step_by(PIECE) {
+        let steps = PIECE.min(k - begin);
+        // SAFETY: steps and columns lie inside b (see `Product`); the packed piece inside the workspace's first part.
+        let (b, stride) = unsafe {
+            let b = product.b.add(begin * b_step + column * b_column);
+            if plan.pack_right {
+                let pack = if b_column == 1 { tiles.copy } else { tiles.transpose };
+                let from = if b_column == 1 { b_step } else { b_column };
+                pack(b, from, steps, width, block.workspace, vectors * lanes, true);
+                (block.workspace.cast_const(), vectors * lanes)
+            } else {
+                (b, b_step)
+            }
+        };
+        let (is_first, is_last) = (begin == 0, begin + steps == k);
+        for tile in tile_range.clone() {
+            let row = plan.first_row(m, tile);
+            let rows = plan.first_row(m, tile + 1) - row;
+            // SAFETY: rows, steps and columns lie inside a, b and c; `sums` has room for the largest tile; partial
+            // sums of the block's rows fit into the workspace's second part.
+            unsafe {
+                let (a, a_stride, how) = match block.packed {
+                    Some(packed) => (packed.add(m * begin + row * steps), rows, mode::ADJACENT),
+                    None if a_row == 1 => (product.a.add(row + begin * a_step), a_step, mode::ADJACENT),
+                    None => (product.a.add(row * a_row + begin), a_row, mode::STRIDED),
+                };
+                let how = if block.packed.is_some() && plan.pack_right { mode::PACKED } else { how };
+                let lanes_read = if plan.pack_right { lanes } else { last };
+                let compute = tiles.compute[usize::from(how)][rows - 1][vectors - 1];
+                compute(steps, a, a_stride, b, stride, lanes_read, sums);
+                let partial = partial.add((row - block_row) * 2 * lanes);
+                let before = if is_first { std::ptr::null() } else { partial.cast_const() };
+                let (to, to_stride, finish) = if is_last {
+                    (product.c.add(row * n + column), n, Some(&finish))
+                } else {
+                    (partial, 2 * lanes, None)
+                };
+                (tiles.finish)(rows, vectors, last, sums, before, 2 * lanes, to, to_stride, finish);
+            }
+        }
+    }
+}
+
+/// A computed tile on its way to its place, at a cache line; f64 needs as many bytes, its vectors being half as long.
+#[repr(align(64))]
+struct TileSums([std::mem::MaybeUninit<f32>; LARGEST_TILE]);

@@ -1,0 +1,584 @@
+//! The innermost loops: a tile of outputs kept in registers, and the packing that feeds it, written once for every
+//! vector type.
+//!
+//! A tile is `MR` rows by `NV` vectors of outputs. Each output is one chain of multiply-adds along the inner
+//! dimension, in order; which tile it falls into does not touch its bits.
+
+use super::Finish;
+
+/// How a tile reads the left matrix; the value of the `MODE` parameter.
+pub(super) mod mode {
+    /// Packed: the tile's rows lie side by side for each step of the inner dimension; so do the panel's columns.
+    pub const PACKED: u8 = 0;
+    /// Rows side by side in a wider matrix, as in xᵀ.
+    pub const ADJACENT: u8 = 1;
+    /// Each row along the inner dimension, as in x.
+    pub const STRIDED: u8 = 2;
+}
+
+/// Computes one tile, `k` steps.
+///
+/// Arguments: `k`; the left matrix at the tile's first row, and its stride (between steps if adjacent, between rows if
+/// strided); the right matrix at the tile's first column, and its stride between steps; how many lanes of the last
+/// vector are columns; where to put the tile, rows of whole vectors one after another.
+pub type TileFn<F> = unsafe fn(usize, *const F, usize, *const F, usize, usize, *mut F);
+
+/// Takes a computed tile to its place: `rows`, `vectors`, lanes of the last vector; the tile; partial sums to add
+/// first (or null) with their stride; the destination with its stride; and what to do on the way, or `None` for partial
+/// sums, which are stored as they are.
+pub type FinishFn<F> =
+    unsafe fn(usize, usize, usize, *const F, *const F, usize, *mut F, usize, Option<&Finish<F>>);
+
+/// Packs: source and its stride, steps `k`, `width` columns, destination and its stride, and whether the destination
+/// is filled up with zeros to whole vectors.
+pub type PackFn<F> = unsafe fn(*const F, usize, usize, usize, *mut F, usize, bool);
+
+/// The innermost loops for one number type on one instruction set.
+pub struct Tiles<F: 'static> {
+    /// Numbers in a vector.
+    pub lanes: usize,
+    /// `compute[mode][rows − 1][vectors − 1]`; its length is the largest number of rows.
+    pub compute: [&'static [[TileFn<F>; 2]]; 3],
+    pub finish: FinishFn<F>,
+    /// From a matrix whose columns lie side by side.
+    pub copy: PackFn<F>,
+    /// From a matrix whose columns lie a stride apart, its steps side by side.
+    pub transpose: PackFn<F>,
+}
+
+impl<F> Tiles<F> {
+    /// The largest number of rows of a tile.
+    pub fn rows(&self) -> usize {
+        self.compute[0].len()
+    }
+}
+
+/// Room for the largest tile of any instruction set: 14 rows by two vectors of 16.
+pub(super) const LARGEST_TILE: usize = 14 * 32;
+
+macro_rules! tiles {
+    ($(#[$features:meta])? $float:ident, rows [$($rows:literal)+]) => {
+        $(#[$features])?
+        unsafe fn tile<const MR: usize, const NV: usize, const MODE: u8>(
+            k: usize,
+            mut a: *const $float,
+            a_stride: usize,
+            mut b: *const $float,
+            b_stride: usize,
+            last: usize,
+            out: *mut $float,
+        ) {
+            let (row, a_step) = match MODE {
+                mode::PACKED => (1, MR),
+                mode::ADJACENT => (1, a_stride),
+                _ => (a_stride, 1),
+            };
+            let b_step = if MODE == mode::PACKED { NV * LANES } else { b_stride };
+            let last = first_lanes(last);
+            let mut sums = [[zero(); NV]; MR];
+            for _ in 0..k {
+                // SAFETY: the caller gives matrices of at least `k` steps, the left of MR rows, the right of NV
+                // vectors, of which the last is whole if packed and has `last` lanes otherwise.
+                unsafe {
+                    let mut columns = [zero(); NV];
+                    for v in 0..NV {
+                        let at = b.add(v * LANES);
+                        let whole = MODE == mode::PACKED || v + 1 < NV;
+                        columns[v] = if whole { load(at) } else { load_lanes(at, last) };
+                    }
+                    for i in 0..MR {
+                        let x = splat(*a.add(i * row));
+                        for v in 0..NV {
+                            sums[i][v] = multiply_add(x, columns[v], sums[i][v]);
+                        }
+                    }
+                }
+                // Wrapping, since after the last step a stride may lead beyond the matrix.
+                a = a.wrapping_add(a_step);
+                b = b.wrapping_add(b_step);
+            }
+            for i in 0..MR {
+                for v in 0..NV {
+                    // SAFETY: `out` has room for MR rows of NV vectors.
+                    unsafe { store(out.add((i * NV + v) * LANES), sums[i][v]) };
+                }
+            }
+        }
+
+        $(#[$features])?
+        unsafe fn finish(
+            rows: usize,
+            vectors: usize,
+            last: usize,
+            tile: *const $float,
+            partial: *const $float,
+            partial_stride: usize,
+            c: *mut $float,
+            c_stride: usize,
+            finish: Option<&Finish<$float>>,
+        ) {
+            let (all, last) = (first_lanes(LANES), first_lanes(last));
+            for i in 0..rows {
+                for v in 0..vectors {
+                    let lanes = if v + 1 < vectors { all } else { last };
+                    // SAFETY: the caller gives a tile of `rows` rows of whole vectors, and destination, partial sums
+                    // and bias with as many columns as the lanes say; nothing beyond those is read or written.
+                    unsafe {
+                        let at = c.add(i * c_stride + v * LANES);
+                        let mut sum = load(tile.add((i * vectors + v) * LANES));
+                        if !partial.is_null() {
+                            sum = add(load_lanes(partial.add(i * partial_stride + v * LANES), lanes), sum);
+                        }
+                        let result = match finish {
+                            None => sum,
+                            Some(Finish::Store) => flush(sum),
+                            Some(Finish::Add { row }) => flush(add(sum, load_lanes(row.add(v * LANES), lanes))),
+                            Some(Finish::AddOne { value }) => flush(add(sum, splat(*value))),
+                            Some(Finish::Divide { by }) => flush(divide(sum, splat(*by))),
+                            Some(Finish::Multiply { by }) => flush(multiply(sum, splat(*by))),
+                            Some(Finish::Descend { by, exact_inverse, learning_rate }) => {
+                                let gradient = flush(match exact_inverse {
+                                    Some(inverse) => multiply(sum, splat(*inverse)),
+                                    None => divide(sum, splat(*by)),
+                                });
+                                let step = multiply(splat(*learning_rate), gradient);
+                                flush(subtract(load_lanes(at, lanes), step))
+                            }
+                        };
+                        store_lanes(at, result, lanes);
+                    }
+                }
+            }
+        }
+
+        $(#[$features])?
+        unsafe fn copy(
+            source: *const $float,
+            stride: usize,
+            k: usize,
+            width: usize,
+            to: *mut $float,
+            to_stride: usize,
+            fill: bool,
+        ) {
+            for first in (0..width).step_by(LANES) {
+                let lanes = first_lanes(LANES.min(width - first));
+                let stored = if fill { first_lanes(LANES) } else { lanes };
+                for p in 0..k {
+                    // SAFETY: the source has `width` numbers in each of `k` rows, the destination as many, or whole
+                    // vectors where it is to be filled up.
+                    unsafe {
+                        let numbers = load_lanes(source.add(p * stride + first), lanes);
+                        store_lanes(to.add(p * to_stride + first), numbers, stored);
+                    }
+                }
+            }
+        }
+
+        $(#[$features])?
+        unsafe fn transpose(
+            source: *const $float,
+            stride: usize,
+            k: usize,
+            width: usize,
+            to: *mut $float,
+            to_stride: usize,
+            fill: bool,
+        ) {
+            for first in (0..width).step_by(LANES) {
+                let columns = LANES.min(width - first);
+                let stored = first_lanes(if fill { LANES } else { columns });
+                for step in (0..k).step_by(LANES) {
+                    let steps = LANES.min(k - step);
+                    let lanes = first_lanes(steps);
+                    let mut block = [zero(); LANES];
+                    // SAFETY: the source has `width` rows of `k` numbers; the destination `k` rows of `width`, or of
+                    // whole vectors where it is to be filled up.
+                    unsafe {
+                        let source = source.add(first * stride + step);
+                        if columns == LANES && steps == LANES {
+                            for j in 0..LANES {
+                                block[j] = load(source.add(j * stride));
+                            }
+                        } else {
+                            for j in 0..columns {
+                                block[j] = load_lanes(source.add(j * stride), lanes);
+                            }
+                        }
+                        transpose_block(&mut block);
+                        let to = to.add(step * to_stride + first);
+                        if steps == LANES {
+                            for p in 0..LANES {
+                                store_lanes(to.add(p * to_stride), block[p], stored);
+                            }
+                        } else {
+                            for p in 0..steps {
+                                store_lanes(to.add(p * to_stride), block[p], stored);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        pub(in crate::product) static TILES: Tiles<$float> = Tiles {
+            lanes: LANES,
+            compute: [
+                &[$([tile::<$rows, 1, { mode::PACKED }>, tile::<$rows, 2, { mode::PACKED }>]),+],
+                &[$([tile::<$rows, 1, { mode::ADJACENT }>, tile::<$rows, 2, { mode::ADJACENT }>]),+],
+                &[$([tile::<$rows, 1, { mode::STRIDED }>, tile::<$rows, 2, { mode::STRIDED }>]),+],
+            ],
+            finish,
+            copy,
+            transpose,
+        };
+    };
+}
+
+/// Transposes a square block through memory; for the vector types without a faster way.
+macro_rules! transpose_through_memory {
+    ($(#[$features:meta])? $float:ident) => {
+        $(#[$features])?
+        #[inline]
+        fn transpose_block(block: &mut [Vector; LANES]) {
+            let rows: [[$float; LANES]; LANES] =
+                // SAFETY: a vector is LANES numbers, in order, nothing else.
+                unsafe { std::mem::transmute::<[Vector; LANES], [[$float; LANES]; LANES]>(*block) };
+            let columns: [[$float; LANES]; LANES] = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
+            // SAFETY: as above.
+            *block = unsafe { std::mem::transmute::<[[$float; LANES]; LANES], [Vector; LANES]>(columns) };
+        }
+    };
+}
+
+/// The wrappers of one x86 vector type: `first_lanes` makes a mask.
+#[cfg(target_arch = "x86_64")]
+macro_rules! x86_vector {
+    ($(#[$features:meta])? $float:ident, $vector:ident, $lanes:literal, $zero:ident, $load:ident, $store:ident,
+     $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $div:ident) => {
+        type Vector = $vector;
+        const LANES: usize = $lanes;
+
+        $(#[$features])?
+        #[inline]
+        fn zero() -> Vector {
+            $zero()
+        }
+        /// # Safety
+        /// `at` points to LANES numbers.
+        $(#[$features])?
+        #[inline]
+        unsafe fn load(at: *const $float) -> Vector {
+            // SAFETY: the caller's promise.
+            unsafe { $load(at) }
+        }
+        /// # Safety
+        /// `at` points to room for LANES numbers.
+        $(#[$features])?
+        #[inline]
+        unsafe fn store(at: *mut $float, vector: Vector) {
+            // SAFETY: the caller's promise.
+            unsafe { $store(at, vector) };
+        }
+        $(#[$features])?
+        #[inline]
+        fn splat(value: $float) -> Vector {
+            $splat(value)
+        }
+        $(#[$features])?
+        #[inline]
+        fn multiply_add(a: Vector, b: Vector, c: Vector) -> Vector {
+            $fma(a, b, c)
+        }
+        $(#[$features])?
+        #[inline]
+        fn add(a: Vector, b: Vector) -> Vector {
+            $add(a, b)
+        }
+        $(#[$features])?
+        #[inline]
+        fn subtract(a: Vector, b: Vector) -> Vector {
+            $sub(a, b)
+        }
+        $(#[$features])?
+        #[inline]
+        fn multiply(a: Vector, b: Vector) -> Vector {
+            $mul(a, b)
+        }
+        $(#[$features])?
+        #[inline]
+        fn divide(a: Vector, b: Vector) -> Vector {
+            $div(a, b)
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx512 {
+    ($module:ident, $float:ident, $vector:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident,
+     $compare:ident, $abs:ident, $keep:ident, $($name:ident),+ ; $transpose:item) => {
+        pub(super) mod $module {
+            use super::{Finish, Tiles, mode};
+            use std::arch::x86_64::*;
+
+            x86_vector!(#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+                $float, $vector, $lanes, $($name),+);
+
+            type Mask = $mask;
+            /// The mask of the first `count` lanes.
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[inline]
+            fn first_lanes(count: usize) -> Mask {
+                ((1_u32 << count) - 1) as Mask
+            }
+            /// # Safety
+            /// `at` points to as many numbers as the mask has lanes.
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[inline]
+            unsafe fn load_lanes(at: *const $float, lanes: Mask) -> Vector {
+                // SAFETY: lanes outside the mask are not read.
+                unsafe { $load_mask(lanes, at) }
+            }
+            /// # Safety
+            /// `at` points to room for as many numbers as the mask has lanes.
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[inline]
+            unsafe fn store_lanes(at: *mut $float, vector: Vector, lanes: Mask) {
+                // SAFETY: lanes outside the mask are not written.
+                unsafe { $store_mask(at, lanes, vector) };
+            }
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[inline]
+            fn flush(vector: Vector) -> Vector {
+                // "Not less than" is true for NaN, which is kept.
+                let kept = $compare::<_CMP_NLT_UQ>($abs(vector), splat($float::MIN_POSITIVE));
+                $keep(kept, vector)
+            }
+            $transpose
+            tiles!(#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+                $float, rows [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx2 {
+    ($module:ident, $float:ident, $vector:ident, $lanes:literal, $integer:ident, $load_mask:ident, $store_mask:ident,
+     $compare:ident, $and:ident, $and_not:ident, $($name:ident),+ ; $transpose:item) => {
+        pub(super) mod $module {
+            use super::{Finish, Tiles, mode};
+            use std::arch::x86_64::*;
+
+            x86_vector!(#[target_feature(enable = "avx2,fma")] $float, $vector, $lanes, $($name),+);
+
+            type Mask = __m256i;
+            /// The mask of the first `count` lanes: all bits set in each.
+            #[target_feature(enable = "avx2,fma")]
+            #[inline]
+            fn first_lanes(count: usize) -> Mask {
+                static BITS: [$integer; 2 * LANES] = {
+                    let mut bits = [0; 2 * LANES];
+                    let mut i = 0;
+                    while i < LANES {
+                        bits[i] = -1;
+                        i += 1;
+                    }
+                    bits
+                };
+                let bits: &[$integer; LANES] = BITS[LANES - count..][..LANES].try_into().expect("LANES of them");
+                // SAFETY: 256 bits, at any alignment.
+                unsafe { _mm256_loadu_si256(bits.as_ptr().cast()) }
+            }
+            /// # Safety
+            /// `at` points to as many numbers as the mask has lanes.
+            #[target_feature(enable = "avx2,fma")]
+            #[inline]
+            unsafe fn load_lanes(at: *const $float, lanes: Mask) -> Vector {
+                // SAFETY: lanes outside the mask are not read.
+                unsafe { $load_mask(at, lanes) }
+            }
+            /// # Safety
+            /// `at` points to room for as many numbers as the mask has lanes.
+            #[target_feature(enable = "avx2,fma")]
+            #[inline]
+            unsafe fn store_lanes(at: *mut $float, vector: Vector, lanes: Mask) {
+                // SAFETY: lanes outside the mask are not written.
+                unsafe { $store_mask(at, lanes, vector) };
+            }
+            #[target_feature(enable = "avx2,fma")]
+            #[inline]
+            fn flush(vector: Vector) -> Vector {
+                // "Not less than" is true for NaN, which is kept.
+                let magnitude = $and_not(splat(-0.0), vector);
+                $and($compare::<_CMP_NLT_UQ>(magnitude, splat($float::MIN_POSITIVE)), vector)
+            }
+            $transpose
+            tiles!(#[target_feature(enable = "avx2,fma")] $float, rows [1 2 3 4 5 6]);
+        }
+    };
+}
+
+macro_rules! portable {
+    ($module:ident, $float:ident, $lanes:literal) => {
+        pub(super) mod $module {
+            use super::{Finish, Tiles, mode};
+
+            type Vector = [$float; LANES];
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn zero() -> Vector {
+                [0.0; LANES]
+            }
+            /// # Safety
+            /// `at` points to LANES numbers.
+            #[inline(always)]
+            unsafe fn load(at: *const $float) -> Vector {
+                // SAFETY: the caller's promise.
+                unsafe { at.cast::<Vector>().read() }
+            }
+            /// # Safety
+            /// `at` points to room for LANES numbers.
+            #[inline(always)]
+            unsafe fn store(at: *mut $float, vector: Vector) {
+                // SAFETY: the caller's promise.
+                unsafe { at.cast::<Vector>().write(vector) };
+            }
+            #[inline(always)]
+            fn first_lanes(count: usize) -> usize {
+                count
+            }
+            /// # Safety
+            /// `at` points to `lanes` numbers.
+            #[inline(always)]
+            unsafe fn load_lanes(at: *const $float, lanes: usize) -> Vector {
+                let mut vector = zero();
+                // SAFETY: the caller's promise; `lanes` ≤ LANES.
+                unsafe { std::ptr::copy_nonoverlapping(at, vector.as_mut_ptr(), lanes) };
+                vector
+            }
+            /// # Safety
+            /// `at` points to room for `lanes` numbers.
+            #[inline(always)]
+            unsafe fn store_lanes(at: *mut $float, vector: Vector, lanes: usize) {
+                // SAFETY: the caller's promise; `lanes` ≤ LANES.
+                unsafe { std::ptr::copy_nonoverlapping(vector.as_ptr(), at, lanes) };
+            }
+            #[inline(always)]
+            fn splat(value: $float) -> Vector {
+                [value; LANES]
+            }
+            #[inline(always)]
+            fn multiply_add(a: Vector, b: Vector, c: Vector) -> Vector {
+                add(multiply(a, b), c)
+            }
+            #[inline(always)]
+            fn add(a: Vector, b: Vector) -> Vector {
+                std::array::from_fn(|i| a[i] + b[i])
+            }
+            #[inline(always)]
+            fn subtract(a: Vector, b: Vector) -> Vector {
+                std::array::from_fn(|i| a[i] - b[i])
+            }
+            #[inline(always)]
+            fn multiply(a: Vector, b: Vector) -> Vector {
+                std::array::from_fn(|i| a[i] * b[i])
+            }
+            #[inline(always)]
+            fn divide(a: Vector, b: Vector) -> Vector {
+                std::array::from_fn(|i| a[i] / b[i])
+            }
+            #[inline(always)]
+            fn flush(vector: Vector) -> Vector {
+                vector.map(crate::Real::flushed)
+            }
+            transpose_through_memory!($float);
+            tiles!($float, rows [1 2 3 4]);
+        }
+    };
+}
+
+portable!(portable_f32, f32, 4);
+portable!(portable_f64, f64, 2);
+
+#[cfg(target_arch = "x86_64")]
+avx512!(
+    avx512_f32, f32, __m512, 16, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_cmp_ps_mask,
+    _mm512_abs_ps, _mm512_maskz_mov_ps,
+    _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps,
+    _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps;
+    /// 16 by 16: pairs, then fours within each quarter of a vector, then the quarters.
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+    #[inline]
+    fn transpose_block(block: &mut [Vector; LANES]) {
+        let (mut pairs, mut fours) = (*block, *block);
+        for i in (0..16).step_by(2) {
+            pairs[i] = _mm512_unpacklo_ps(block[i], block[i + 1]);
+            pairs[i + 1] = _mm512_unpackhi_ps(block[i], block[i + 1]);
+        }
+        let low = |a, b| _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+        let high = |a, b| _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+        for i in (0..16).step_by(4) {
+            fours[i] = low(pairs[i], pairs[i + 2]);
+            fours[i + 1] = high(pairs[i], pairs[i + 2]);
+            fours[i + 2] = low(pairs[i + 1], pairs[i + 3]);
+            fours[i + 3] = high(pairs[i + 1], pairs[i + 3]);
+        }
+        for c in 0..4 {
+            let even_low = _mm512_shuffle_f32x4::<0x88>(fours[c], fours[4 + c]);
+            let odd_low = _mm512_shuffle_f32x4::<0xdd>(fours[c], fours[4 + c]);
+            let even_high = _mm512_shuffle_f32x4::<0x88>(fours[8 + c], fours[12 + c]);
+            let odd_high = _mm512_shuffle_f32x4::<0xdd>(fours[8 + c], fours[12 + c]);
+            block[c] = _mm512_shuffle_f32x4::<0x88>(even_low, even_high);
+            block[4 + c] = _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high);
+            block[8 + c] = _mm512_shuffle_f32x4::<0xdd>(even_low, even_high);
+            block[12 + c] = _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high);
+        }
+    }
+);
+
+#[cfg(target_arch = "x86_64")]
+avx512!(
+    avx512_f64, f64, __m512d, 8, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask_storeu_pd, _mm512_cmp_pd_mask,
+    _mm512_abs_pd, _mm512_maskz_mov_pd,
+    _mm512_setzero_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_add_pd,
+    _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd;
+    transpose_through_memory! { #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")] f64 }
+);
+
+#[cfg(target_arch = "x86_64")]
+avx2!(
+    avx2_f32, f32, __m256, 8, i32, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_cmp_ps, _mm256_and_ps,
+    _mm256_andnot_ps,
+    _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps,
+    _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps;
+    /// 8 by 8: pairs, then fours within each half of a vector, then the halves.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    fn transpose_block(block: &mut [Vector; LANES]) {
+        let (mut pairs, mut fours) = (*block, *block);
+        for i in (0..8).step_by(2) {
+            pairs[i] = _mm256_unpacklo_ps(block[i], block[i + 1]);
+            pairs[i + 1] = _mm256_unpackhi_ps(block[i], block[i + 1]);
+        }
+        for i in (0..8).step_by(4) {
+            fours[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
+            fours[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
+            fours[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
+            fours[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
+        }
+        for c in 0..4 {
+            block[c] = _mm256_permute2f128_ps::<0x20>(fours[c], fours[4 + c]);
+            block[4 + c] = _mm256_permute2f128_ps::<0x31>(fours[c], fours[4 + c]);
+        }
+    }
+);
+
+#[cfg(target_arch = "x86_64")]
+avx2!(
+    avx2_f64, f64, __m256d, 4, i64, _mm256_maskload_pd, _mm256_maskstore_pd, _mm256_cmp_pd, _mm256_and_pd,
+    _mm256_andnot_pd,
+    _mm256_setzero_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_add_pd,
+    _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd;
+    transpose_through_memory! { #[target_feature(enable = "avx2,fma")] f64 }
+);
