@@ -19,6 +19,7 @@ pub mod run_folder;
 pub mod schedule;
 pub mod store;
 pub mod task;
+pub mod table;
 
 pub use error::{Error, ErrorKind, Result};
 pub use task::Task;
