@@ -14,6 +14,7 @@ pub mod loss;
 pub mod memory;
 pub mod network;
 pub mod metric;
+pub mod plan;
 pub mod random;
 pub mod run_folder;
 pub mod schedule;

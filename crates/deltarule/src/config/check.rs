@@ -119,6 +119,7 @@ impl Config {
         let counts = [
             ("activation", self.activation.as_ref().map(Vec::len)),
             ("dropout", self.dropout.as_ref().map(Vec::len)),
+            ("initializer", self.initializer.as_ref().map(Vec::len)),
         ];
         for (key, count) in counts {
             let Some(count) = count else { continue };

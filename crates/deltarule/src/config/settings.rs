@@ -208,8 +208,8 @@ settings! {
         dropout: Vec<f64> = List(&BELOW_ONE), "SHARE,…", Planned, Recorded, "0.2";
         /// The share of the inputs that is dropped in training.
         input_dropout: f64 = BELOW_ONE, "SHARE", Planned, Recorded, "0.1";
-        /// How weights start; by itself it follows each layer's activation (He for the ReLU family, Glorot else).
-        initializer: String = Choice(INITIALIZERS), "NAME", Planned, Recorded, "he_normal";
+        /// How the hidden layers' weights start, or one way for each; by itself it follows each layer's activation (He for the ReLU family, Glorot else).
+        initializer: Vec<String> = List(&Choice(INITIALIZERS)), "NAME,…", Planned, Recorded, "he_normal";
         /// How the output layer's weights start.
         output_initializer: String = Choice(INITIALIZERS), "NAME", Planned, Recorded, "zeros";
     }
@@ -280,7 +280,7 @@ settings! {
         final_fraction: f64 = WITHIN_ONE_CLOSED, "SHARE", Planned, Recorded, "0.01",
             only with schedule ["cosine", "one_cycle"];
         /// The share of the steps over which the rate rises.
-        peak_fraction: f64 = BELOW_ONE, "SHARE", Fixed("0.3"), Recorded, "0.25", only with schedule ["one_cycle"];
+        peak_fraction: f64 = BELOW_ONE, "SHARE", Planned, Recorded, "0.25", only with schedule ["one_cycle"];
         /// Epochs without a better figure before the rate falls.
         plateau_patience: usize = COUNT_OF_EPOCHS, "N", Fixed("10"), Recorded, "3",
             only with schedule ["reduce_on_plateau"];
