@@ -1,8 +1,8 @@
 //! Train multilayer perceptrons by backpropagation on a CPU, and see why they learn or don't.
 #![forbid(unsafe_code)]
 
-pub mod atomic_file;
 pub mod activation;
+pub mod atomic_file;
 pub mod config;
 pub mod control;
 pub mod dataset;
@@ -12,15 +12,15 @@ pub mod init;
 pub mod layer;
 pub mod loss;
 pub mod memory;
-pub mod network;
 pub mod metric;
+pub mod network;
 pub mod plan;
 pub mod random;
 pub mod run_folder;
 pub mod schedule;
 pub mod store;
-pub mod task;
 pub mod table;
+pub mod task;
 
 pub use error::{Error, ErrorKind, Result};
 pub use task::Task;

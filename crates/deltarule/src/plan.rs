@@ -41,7 +41,7 @@ pub struct Facts {
     /// Rows with a target that are to be divided into training, validation and test; without those that a file, a
     /// column or the format itself already sets apart.
     pub rows: usize,
-    /// Rows set apart for validation by a file or a split column; `None`: the plan takes a share of `rows`.
+    /// Rows set apart for validation by a file or a split column; `None`: a share of `rows` is.
     pub validation_apart: Option<usize>,
     /// Rows set apart for test by a file, a split column or the format (MNIST's `t10k`).
     pub test_apart: Option<usize>,
@@ -209,7 +209,7 @@ impl<'a> Planner<'a> {
             "activation" | "normalization" | "dropout" | "initializer" if no_layer => false,
             "initializer" | "output_initializer" => settings.weights.is_none(),
             "patience" | "min_delta" => !self.is("early_stopping", "none"),
-            "validation" => facts.validation_apart.is_none() && settings.split_column.is_none(),
+            "validation" => facts.validation_apart.is_none(),
             "test" => facts.test_apart.is_none() && settings.split_column.is_none(),
             "run" | "resume" => false,
             _ => true,

@@ -81,7 +81,7 @@ impl Config {
             }
         }
         if self.split_column.is_some() {
-            let others = ["group", "time", "validation", "test", "folds"];
+            let others = ["group", "time", "test", "folds"];
             if let Some(other) = others.into_iter().find(|other| self.value(other).is_some()) {
                 return conflict(
                     "split_column",
@@ -238,14 +238,23 @@ impl Config {
         Ok(())
     }
 
-    /// L-BFGS searches along lines of one fixed, smooth cost.
+    /// L-BFGS searches along lines of one fixed, smooth cost; Rprop finds its steps by itself.
     fn check_optimizer(&self) -> Result<()> {
+        let warmed = matches!(self.warmup, Some(Warmup::Steps(1..)))
+            || matches!(self.warmup, Some(Warmup::Fraction(share)) if share > 0.0);
+        if self.optimizer.as_deref() == Some("rprop") {
+            if warmed {
+                return conflict("optimizer rprop", "warmup", "each weight finds its own step; leave it out");
+            }
+            if let Some(schedule) = self.schedule.as_deref().filter(|name| *name != "constant") {
+                let why = "each weight finds its own step; say --schedule constant";
+                return conflict("optimizer rprop", format!("schedule {schedule}"), why);
+            }
+        }
         if self.optimizer.as_deref() != Some("lbfgs") {
             return Ok(());
         }
         let clipped = |limit: &Option<Limit>| matches!(limit, Some(Limit::At(_)));
-        let warmed = matches!(self.warmup, Some(Warmup::Steps(1..)))
-            || matches!(self.warmup, Some(Warmup::Fraction(share)) if share > 0.0);
         let refused: [(&str, bool, &str); 9] = [
             (
                 "batch_size",

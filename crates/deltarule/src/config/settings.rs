@@ -233,8 +233,9 @@ settings! {
         /// The update rule.
         optimizer: String = Choice(&["gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop",
             "lbfgs"]), "NAME", Planned, Recorded, "adam";
-        /// η, the size of a step: the schedule's highest.
-        learning_rate: f64 = POSITIVE, "RATE", Planned, Recorded, "0.001";
+        /// η, the size of a step: the schedule's highest; of rprop, the first step's.
+        learning_rate: f64 = POSITIVE, "RATE", Planned, Recorded, "0.001",
+            only with optimizer ["adamw", "adam", "gradient_descent", "momentum", "nesterov", "rmsprop", "rprop"];
         /// How much of the last step is kept.
         momentum: f64 = BELOW_ONE, "SHARE", Fixed("0.9"), Recorded, "0.95",
             only with optimizer ["momentum", "nesterov"];

@@ -200,7 +200,6 @@ fn choose_rate(planner: &mut Planner<'_>) {
         }
     }
     let (rate, because) = match planner.settings.batch_size {
-        _ if optimizer == "lbfgs" => (1.0, "the full step, shortened by the line search".to_owned()),
         _ if optimizer == "rprop" => (0.01, "the first step of each weight".to_owned()),
         _ if adaptive && planner.is_tiny() => {
             (0.05, "the whole set in each step allows large ones".to_owned())
@@ -217,6 +216,8 @@ fn choose_rate(planner: &mut Planner<'_>) {
     let falls = !planner.is("schedule", "constant") || planner.is_tiny() || !adaptive;
     let rate = if falls { rate } else { rate / 3.0 };
     planner.choose("learning_rate", &significant(rate), because);
+    let momentum = if optimizer == "rmsprop" { "0" } else { "0.9" };
+    planner.choose("momentum", momentum, "usual");
     let decay = if optimizer == "adamw" && !planner.is_tiny() { "0.01" } else { "0" };
     planner.choose("weight_decay", decay, "the usual one of AdamW, none for the others");
     planner.choose("clip_norm", "none", "the chosen rates do not need it");

@@ -153,6 +153,8 @@ fn rows_that_are_set_apart_already_are_left_so() {
     let keys = ["validation", "test", "early_stopping"];
     let by_column = Facts { validation_apart: Some(100), test_apart: Some(100), ..diamonds() };
     assert_eq!(planned(&by_column, &[("split_column", "part")], &keys), ["unset", "unset", "rmse"]);
+    let drawn = Facts { validation_apart: None, ..by_column.clone() };
+    assert_eq!(planned(&drawn, &[("split_column", "part")], &keys), ["0.15", "unset", "rmse"]);
     let without_validation = Facts { validation_apart: Some(0), test_apart: Some(100), ..diamonds() };
     assert_eq!(planned(&without_validation, &[("split_column", "part")], &keys), ["unset", "unset", "none"]);
     assert_eq!(planned(&diamonds(), &[("test", "t.csv")], &keys), ["0.15", "t.csv", "rmse"]);
