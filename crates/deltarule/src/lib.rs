@@ -15,6 +15,7 @@ pub mod memory;
 pub mod metric;
 pub mod network;
 pub mod plan;
+pub mod optimizer;
 pub mod random;
 pub mod run_folder;
 pub mod schedule;

@@ -458,6 +458,57 @@ mod tests {
         assert!(!plateau.observe(&Schedule::Constant, Metric::Cost, 2.0));
     }
 
+    /// The schedule that a case of `fixtures/schedules.json` describes in PyTorch's words.
+    fn golden_schedule(case: &serde_json::Value) -> Schedule {
+        let number = |key: &str| case[key].as_f64().expect(key);
+        let count = |key: &str| case[key].as_u64().expect(key);
+        match case["name"].as_str().expect("a name") {
+            "step" => Schedule::Step { epochs: count("every"), gamma: number("factor") },
+            "exponential" => Schedule::Exponential { gamma: number("factor") },
+            "cosine" => Schedule::Cosine { final_fraction: number("minimum") / number("learning_rate") },
+            "one_cycle" => Schedule::OneCycle {
+                peak_fraction: number("rising"),
+                start_fraction: 1.0 / number("start_factor"),
+                final_fraction: 1.0 / number("start_factor") / number("end_factor"),
+            },
+            "reduce_on_plateau" => Schedule::ReduceOnPlateau {
+                gamma: number("factor"),
+                patience: count("patience"),
+                threshold: number("threshold"),
+                cooldown: count("cooldown"),
+                final_fraction: number("minimum") / number("learning_rate"),
+            },
+            other => panic!("a schedule of another name: {other}"),
+        }
+    }
+
+    /// Every case of `fixtures/schedules.json`, whose rates PyTorch computed.
+    #[test]
+    fn golden_rates_are_pytorchs() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/schedules.json");
+        let text = std::fs::read_to_string(path).expect("a committed file");
+        let golden: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let cases = golden["cases"].as_array().expect("a list");
+        assert!(cases.len() >= 9);
+        for case in cases {
+            let rate = LearningRate {
+                base: case["learning_rate"].as_f64().expect("a rate"),
+                schedule: golden_schedule(case),
+                warmup_steps: case["warmup"].as_u64().unwrap_or(0),
+            };
+            let (steps, mut plateau) = (case["steps"].as_u64().expect("a count"), Plateau::default());
+            let expected =
+                case["rates"].as_array().expect("a list").iter().map(|rate| rate.as_f64().expect("a rate"));
+            for (step, expected) in (0..).zip(expected) {
+                let got = rate.at(step, steps, 1, plateau.reductions);
+                assert!((got - expected).abs() < 1e-15, "{case}, step {step}: {got} is not {expected}");
+                if let Some(figure) = case["figures"][step as usize].as_f64() {
+                    plateau.observe(&rate.schedule, Metric::Cost, figure);
+                }
+            }
+        }
+    }
+
     #[test]
     fn names_defaults_and_text_agree() {
         for name in Schedule::NAMES {

@@ -228,6 +228,45 @@ mod tests {
         assert!(Metric::F1.applies_to(Task::Multiclass) && !Metric::F1.applies_to(Task::Regression));
     }
 
+    /// Every case of `fixtures/metrics.json`, whose values scikit-learn computed.
+    #[test]
+    fn golden_figures_are_scikit_learns() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/metrics.json");
+        let text = std::fs::read_to_string(path).expect("a committed file");
+        let golden: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            let rows = value.as_array().expect("a list");
+            let cells =
+                rows.iter().flat_map(|row| row.as_array().map_or(std::slice::from_ref(row), Vec::as_slice));
+            cells.map(|cell| cell.as_f64().expect("a number")).collect()
+        };
+        let cases = golden["cases"].as_array().expect("a list");
+        assert!(cases.len() >= 16);
+        for case in cases {
+            let task: Task = serde_json::from_value(case["kind"].clone()).expect("a task");
+            let (predictions, values) = (numbers(&case["predictions"]), numbers(&case["targets"]));
+            let weights = case.get("weights").map(numbers);
+            let rows = case["targets"].as_array().expect("a list").len();
+            let codes: Vec<u32> = values.iter().map(|value| *value as u32).collect();
+            let targets = if task == Task::Multiclass {
+                TargetsView::Classes { classes: predictions.len() / rows, codes: &codes }
+            } else {
+                TargetsView::Values { outputs: predictions.len() / rows, values: &values }
+            };
+            let figures = figures(task, &predictions, targets, weights.as_deref());
+            let expected: Figures = serde_json::from_value(case["expected"].clone()).expect("figures");
+            let name = &case["name"];
+            assert!(figures.keys().eq(expected.keys()), "{name}: {figures:?}, not {expected:?}");
+            for (figure, expected) in &expected {
+                let got = figures[figure];
+                assert!(
+                    (got - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+                    "{name}: {figure} {got}, not {expected}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn a_task_gets_its_own_figures() {
         let names = |figures: Figures| figures.into_keys().collect::<Vec<_>>();
