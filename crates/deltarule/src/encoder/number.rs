@@ -1,0 +1,239 @@
+//! One column of numbers: its statistics, and what becomes of a value.
+
+use deltarule_kernels::Real;
+use serde::{Deserialize, Serialize};
+
+use super::options::{NumericEncoding, Scaling};
+use super::piecewise;
+
+/// Quantiles are taken of at most this many rows.
+const SAMPLE: usize = 100_000;
+
+/// x′ = (x − centre) / spread, then x′/√(1 + (x′/3)²) where `clip` is set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Scale {
+    pub(super) center: f64,
+    pub(super) spread: f64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) clip: bool,
+}
+
+impl Scale {
+    pub(super) const IDENTITY: Self = Self { center: 0.0, spread: 1.0, clip: false };
+
+    pub(super) fn apply(self, value: f64) -> f64 {
+        let scaled = (value - self.center) / self.spread;
+        if self.clip { scaled / (1.0 + (scaled / 3.0) * (scaled / 3.0)).sqrt() } else { scaled }
+    }
+}
+
+/// What becomes of a number: the scaled number, its piecewise encoding, and whether it was missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct NumberRecipe {
+    /// `None`: only whether the value is missing is of use.
+    pub(super) scale: Option<Scale>,
+    /// What a missing value is taken for: the median of the training rows.
+    pub(super) fill: f64,
+    /// Edges of the bins, ascending; none without piecewise encoding, otherwise at least three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) edges: Vec<f64>,
+    /// Whether a 0/1 number says that the value was missing: where training rows had missing values.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) missing: bool,
+}
+
+impl NumberRecipe {
+    /// Numbers that come of one value.
+    pub(super) fn width(&self) -> usize {
+        usize::from(self.scale.is_some()) + self.bins() + usize::from(self.missing)
+    }
+
+    pub(super) fn bins(&self) -> usize {
+        self.edges.len().saturating_sub(1)
+    }
+
+    /// Writes [`width`](Self::width) numbers; NaN is a missing value.
+    #[inline]
+    pub(super) fn write<F: Real>(&self, value: f64, out: &mut [F]) {
+        let missing = value.is_nan();
+        let value = if missing { self.fill } else { value };
+        let mut slot = 0;
+        if let Some(scale) = self.scale {
+            out[0] = F::from_f64(scale.apply(value));
+            slot = 1;
+        }
+        if !self.edges.is_empty() {
+            piecewise::write(&self.edges, value, &mut out[slot..]);
+            slot += self.bins();
+        }
+        if self.missing {
+            out[slot] = if missing { F::ONE } else { F::ZERO };
+        }
+    }
+
+    /// Appends the names of the numbers that come of the column.
+    pub(super) fn name(&self, column: &str, names: &mut Vec<String>) {
+        if self.scale.is_some() {
+            names.push(column.to_owned());
+        }
+        names.extend((1..=self.bins()).map(|bin| format!("{column}[{bin}]")));
+        if self.missing {
+            names.push(format!("{column}=missing"));
+        }
+    }
+
+    /// Whether every number is one that [`write`](Self::write) can work with: for recipes that were read from a file.
+    pub(super) fn is_sound(&self) -> bool {
+        let scale = self
+            .scale
+            .is_none_or(|scale| scale.center.is_finite() && scale.spread.is_finite() && scale.spread > 0.0);
+        let edges = self.edges.is_empty()
+            || (self.edges.len() > 2
+                && self.edges.iter().all(|edge| edge.is_finite())
+                && self.edges.windows(2).all(|pair| pair[0] < pair[1]));
+        scale && edges && self.fill.is_finite() && self.width() > 0
+    }
+}
+
+/// What the training rows of one column are like. Values are within ±[`LARGEST`](super::values::LARGEST) or missing.
+pub(super) struct Profile {
+    /// Values that are not missing.
+    pub(super) present: usize,
+    pub(super) missing: usize,
+    pub(super) lowest: f64,
+    pub(super) highest: f64,
+    pub(super) integers: bool,
+    /// Equal columns have equal fingerprints.
+    pub(super) fingerprint: u64,
+}
+
+impl Profile {
+    pub(super) fn of(values: &[f64]) -> Self {
+        let mut profile = Self {
+            present: 0,
+            missing: 0,
+            lowest: f64::INFINITY,
+            highest: f64::NEG_INFINITY,
+            integers: true,
+            fingerprint: 0xcbf2_9ce4_8422_2325,
+        };
+        for &value in values {
+            let bits = if value.is_nan() { u64::MAX } else { (value + 0.0).to_bits() };
+            profile.fingerprint = mix(profile.fingerprint, bits);
+            if value.is_nan() {
+                profile.missing += 1;
+                continue;
+            }
+            profile.present += 1;
+            profile.lowest = profile.lowest.min(value);
+            profile.highest = profile.highest.max(value);
+            profile.integers &= value.fract() == 0.0;
+        }
+        profile
+    }
+
+    pub(super) fn is_constant(&self) -> bool {
+        self.present == 0 || self.lowest == self.highest
+    }
+}
+
+/// One step of a fingerprint: multiply and fold, as FNV-1a does, over words of 64 bits.
+pub(super) fn mix(state: u64, word: u64) -> u64 {
+    let product = (state ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ (product >> 29)
+}
+
+/// Mean and population standard deviation of the values that are not missing. Computed in units of the range, so that
+/// no square overflows or vanishes.
+pub(super) fn mean_and_deviation(values: &[f64], lowest: f64, highest: f64) -> (f64, f64) {
+    let range = highest - lowest;
+    let present = || values.iter().filter(|value| !value.is_nan()).map(|value| (value - lowest) / range);
+    let count = present().count() as f64;
+    let mean = present().sum::<f64>() / count;
+    let variance = present().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
+    (lowest + range * mean, range * variance.sqrt())
+}
+
+/// The values that are not missing, ascending; of many, one from each of [`SAMPLE`] equal stretches, at a place that
+/// depends on the stretch's number alone (so that no period in the data meets the sampling's).
+pub(super) fn sorted_sample(values: &[f64], profile: &Profile) -> Vec<f64> {
+    if profile.integers && profile.lowest >= 0.0 && profile.highest <= 255.0 {
+        return counted(values);
+    }
+    let mut sample: Vec<f64> = if values.len() <= SAMPLE {
+        values.iter().copied().filter(|value| !value.is_nan()).collect()
+    } else {
+        let n = values.len();
+        (0..SAMPLE)
+            .map(|stretch| {
+                let (from, to) = (stretch * n / SAMPLE, (stretch + 1) * n / SAMPLE);
+                values[from + (mix(0, stretch as u64 + 1) >> 32) as usize % (to - from)]
+            })
+            .filter(|value| !value.is_nan())
+            .collect()
+    };
+    sample.sort_unstable_by(f64::total_cmp);
+    sample
+}
+
+/// Sorts integers of 0 … 255 by counting them: pixels come in hundreds of columns.
+fn counted(values: &[f64]) -> Vec<f64> {
+    let mut counts = [0_usize; 256];
+    for &value in values.iter().filter(|value| !value.is_nan()) {
+        counts[value as usize] += 1;
+    }
+    // In proportion, where there are more values than a sample has; each value that occurs stays.
+    let divisor = values.len().div_ceil(SAMPLE).max(1);
+    let kept = (0..256).map(|value| (value, counts[value].div_ceil(divisor)));
+    kept.flat_map(|(value, count)| std::iter::repeat_n(value as f64, count)).collect()
+}
+
+/// The quantile `q` of sorted values, interpolated linearly (Hyndman & Fan 1996, type 7); of none, 0.
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let at = q * last as f64;
+    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    below + (above - below) * at.fract()
+}
+
+/// The recipe of a column that varies, or that is sometimes missing; `common` is the range of all pixels.
+pub(super) fn fit(
+    values: &[f64],
+    profile: &Profile,
+    scaling: Scaling,
+    encoding: NumericEncoding,
+    common: Option<(f64, f64)>,
+) -> NumberRecipe {
+    let sorted = sorted_sample(values, profile);
+    // A sample may have met no value at all; then any value stands for the few that there are.
+    let fill = if sorted.is_empty() { profile.lowest } else { quantile(&sorted, 0.5) };
+    let missing = profile.missing > 0;
+    if profile.is_constant() {
+        let fill = if profile.present == 0 { 0.0 } else { profile.lowest };
+        return NumberRecipe { scale: None, fill, edges: Vec::new(), missing };
+    }
+    let (lowest, highest) = (profile.lowest, profile.highest);
+    let scale = match scaling {
+        Scaling::Standard => {
+            let (center, spread) = mean_and_deviation(values, lowest, highest);
+            Scale { center, spread, clip: false }
+        }
+        Scaling::Robust => {
+            let (lower, upper) = (quantile(&sorted, 0.25), quantile(&sorted, 0.75));
+            let spread = if upper > lower { upper - lower } else { (highest - lowest) / 2.0 };
+            Scale { center: fill, spread, clip: true }
+        }
+        Scaling::Unit => {
+            let (from, to) = common.unwrap_or((lowest, highest));
+            Scale { center: from, spread: to - from, clip: false }
+        }
+        Scaling::None => Scale::IDENTITY,
+    };
+    // Of a spread that is lost to rounding, the range is what is left.
+    let spread = if scale.spread > 0.0 { scale.spread } else { highest - lowest };
+    let edges = match encoding {
+        NumericEncoding::Plain => Vec::new(),
+        NumericEncoding::Piecewise { bins } => piecewise::edges(&sorted, lowest, highest, bins),
+    };
+    NumberRecipe { scale: Some(Scale { spread, ..scale }), fill, edges, missing }
+}
