@@ -21,14 +21,18 @@ impl Dropout {
     /// again; `kept.extra` holds m / (1 − rate).
     pub fn forward<F: Real>(&self, layer: usize, pass: Pass, input: &LayerInput<'_, F>, kept: &mut Kept<F>) {
         let cells = input.rows * self.units;
-        let a = &mut kept.a[..cells];
-        let Pass::Training { seed, step } = pass else {
-            a.copy_from_slice(&input.x[..cells]);
-            return;
-        };
-        let mask = &mut kept.extra[..cells];
-        self.draw(seed, step, layer, mask);
-        for ((a, &x), &m) in a.iter_mut().zip(input.x).zip(mask.iter()) {
+        if let Pass::Training { seed, step } = pass {
+            self.draw(seed, step, layer, &mut kept.extra[..cells]);
+            self.apply(input, kept);
+        } else {
+            kept.a[..cells].copy_from_slice(&input.x[..cells]);
+        }
+    }
+
+    /// a = x ⊙ the mask that `kept.extra` holds, whose entries are 0 or 1/(1 − rate).
+    pub fn apply<F: Real>(&self, input: &LayerInput<'_, F>, kept: &mut Kept<F>) {
+        let cells = input.rows * self.units;
+        for ((a, &x), &m) in kept.a[..cells].iter_mut().zip(input.x).zip(&kept.extra) {
             *a = x * m;
         }
     }

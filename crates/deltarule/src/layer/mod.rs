@@ -17,7 +17,7 @@ use deltarule_kernels::{Activation, Pool, Real, Scratch};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
-pub use norm::{BatchNorm, LayerNorm};
+pub use norm::{BatchNorm, EPSILON, LayerNorm, MOMENTUM};
 
 /// One layer of a network.
 #[derive(Clone, Debug, PartialEq)]
