@@ -23,7 +23,7 @@ pub enum Control {
     },
     /// Write a checkpoint now.
     Checkpoint,
-    /// Hand a snapshot of the trainer to whoever asked.
+    /// Write the state to a place of its own, for whoever wants to go on from it.
     Fork,
 }
 
@@ -33,9 +33,6 @@ pub trait Controller {
     ///
     /// After a [`Control::Pause`] the trainer asks on: an implementation may block in here until something is wanted.
     fn poll(&mut self, step: u64) -> Option<Control>;
-
-    /// Receives the snapshot asked for by [`Control::Fork`], as the bytes of a checkpoint file.
-    fn forked(&mut self, _step: u64, _checkpoint: Vec<u8>) {}
 }
 
 impl<T: FnMut(u64) -> Option<Control>> Controller for T {

@@ -17,6 +17,7 @@
 //! # Ok::<(), deltarule::Error>(())
 //! ```
 
+mod append;
 pub mod bundled;
 mod cell;
 mod column;
