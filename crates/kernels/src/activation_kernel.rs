@@ -2,6 +2,9 @@
 //!
 //! Each is one body in plain Rust, working on 16 numbers at a time, compiled for every instruction set.
 
+#[cfg(test)]
+mod tests;
+
 use crate::activation::{INVERSE_SQRT_2_PI, SELU_ALPHA, SELU_SCALE};
 use crate::isa::{Vectorised, vectorised};
 use crate::{Activation, Pool, Real};

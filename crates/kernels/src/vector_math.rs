@@ -35,7 +35,7 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 const EXP: [f32; 6] =
     [5.000_000_1e-1, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4];
 /// Above this, eˣ is larger than any finite number.
-const EXP_MAX: f32 = 88.722_84;
+const EXP_MAX: f32 = 88.722_83;
 /// Below this, eˣ is smaller than any normal number.
 const EXP_MIN: f32 = -87.336_55;
 

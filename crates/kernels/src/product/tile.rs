@@ -23,11 +23,11 @@ pub(super) mod mode {
 /// vector are columns; where to put the tile, rows of whole vectors one after another.
 pub type TileFn<F> = unsafe fn(usize, *const F, usize, *const F, usize, usize, *mut F);
 
-/// Takes a computed tile to its place: `rows`, `vectors`, lanes of the last vector; the tile; partial sums to add
+/// Takes a computed tile to its place: `rows`, `vectors`, lanes of the last vector; the tile, which may be overwritten; partial sums to add
 /// first (or null) with their stride; the destination with its stride; and what to do on the way, or `None` for partial
 /// sums, which are stored as they are.
 pub type FinishFn<F> =
-    unsafe fn(usize, usize, usize, *const F, *const F, usize, *mut F, usize, Option<&Finish<F>>);
+    unsafe fn(usize, usize, usize, *mut F, *const F, usize, *mut F, usize, Option<&Finish<F>>);
 
 /// Packs: source and its stride, steps `k`, `width` columns, destination and its stride, and whether the destination
 /// is filled up with zeros to whole vectors.
@@ -110,13 +110,16 @@ macro_rules! tiles {
             rows: usize,
             vectors: usize,
             last: usize,
-            tile: *const $float,
+            tile: *mut $float,
             partial: *const $float,
             partial_stride: usize,
             c: *mut $float,
             c_stride: usize,
             finish: Option<&Finish<$float>>,
         ) {
+            // Read-modify-write of rows that do not end at a vector: a row's masked store overlaps the next row's load,
+            // which then waits for the store. So the results go back into the tile first, and out afterwards.
+            let apart = last != LANES && matches!(finish, Some(Finish::Descend { .. }));
             let (all, last) = (first_lanes(LANES), first_lanes(last));
             for i in 0..rows {
                 for v in 0..vectors {
@@ -145,7 +148,23 @@ macro_rules! tiles {
                                 flush(subtract(load_lanes(at, lanes), step))
                             }
                         };
-                        store_lanes(at, result, lanes);
+                        if apart {
+                            store(tile.add((i * vectors + v) * LANES), result);
+                        } else {
+                            store_lanes(at, result, lanes);
+                        }
+                    }
+                }
+            }
+            if apart {
+                for i in 0..rows {
+                    for v in 0..vectors {
+                        let lanes = if v + 1 < vectors { all } else { last };
+                        // SAFETY: as above.
+                        unsafe {
+                            let result = load(tile.add((i * vectors + v) * LANES));
+                            store_lanes(c.add(i * c_stride + v * LANES), result, lanes);
+                        }
                     }
                 }
             }
