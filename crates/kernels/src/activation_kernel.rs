@@ -7,7 +7,7 @@ mod tests;
 
 use crate::activation::{INVERSE_SQRT_2_PI, SELU_ALPHA, SELU_SCALE};
 use crate::isa::{Vectorised, vectorised};
-use crate::{Activation, Pool, Real};
+use crate::{Activation, InstructionSet, Pool, Real};
 
 /// Numbers worked on together.
 const LANES: usize = 16;
@@ -16,53 +16,66 @@ const PIECE: usize = 4096;
 /// Up to here one thread is faster than waking others.
 const SERIAL: usize = 16_384;
 
-/// `values[i] = f(values[i])`, flushed; the last few numbers go through a padded group.
+/// Numbers that a compiled loop may take at once: four vectors of 16. A loop does the rest one number at a time, so in
+/// single precision a rest is padded to a group; in double precision, where each number is a call, it is not.
+const GROUP: usize = 64;
+
+/// How many of `length` numbers are worked on in place; the others are padded to a group.
+fn in_place<F: Real>(length: usize) -> usize {
+    if F::BYTES == 4 { length - length % GROUP } else { length }
+}
+
+/// Any activation but softmax.
+fn forward<F: Real>(isa: InstructionSet, activation: Activation, values: &mut [F]) {
+    let (whole, rest) = values.split_at_mut(in_place::<F>(values.len()));
+    if !whole.is_empty() {
+        vectorised(isa, Forward { activation, values: whole });
+    }
+    if !rest.is_empty() {
+        let mut padded = [F::ZERO; GROUP];
+        padded[..rest.len()].copy_from_slice(rest);
+        vectorised(isa, Forward { activation, values: &mut padded });
+        rest.copy_from_slice(&padded[..rest.len()]);
+    }
+}
+
+/// Any activation but softmax; `source` is z if the activation needs it, else a.
+fn backward<F: Real>(isa: InstructionSet, activation: Activation, source: &[F], delta: &mut [F]) {
+    let (whole, rest) = delta.split_at_mut(in_place::<F>(delta.len()));
+    let (whole_source, rest_source) = source.split_at(whole.len());
+    if !whole.is_empty() {
+        vectorised(isa, Backward { activation, source: whole_source, delta: whole });
+    }
+    if !rest.is_empty() {
+        let (mut padded, mut padded_source) = ([F::ZERO; GROUP], [F::ZERO; GROUP]);
+        padded[..rest.len()].copy_from_slice(rest);
+        padded_source[..rest.len()].copy_from_slice(rest_source);
+        vectorised(isa, Backward { activation, source: &padded_source, delta: &mut padded });
+        rest.copy_from_slice(&padded[..rest.len()]);
+    }
+}
+
+/// `values[i] = f(values[i])`, flushed.
 macro_rules! each {
-    ($values:expr, $z:ident => $f:expr) => {{
-        let (groups, rest) = $values.as_chunks_mut::<LANES>();
-        for group in groups {
-            for value in group {
-                let $z = *value;
-                *value = ($f).flushed();
-            }
+    ($values:expr, $z:ident => $f:expr) => {
+        for value in $values {
+            let $z = *value;
+            *value = ($f).flushed();
         }
-        if !rest.is_empty() {
-            let mut group = [F::ZERO; LANES];
-            group[..rest.len()].copy_from_slice(rest);
-            for value in &mut group {
-                let $z = *value;
-                *value = ($f).flushed();
-            }
-            rest.copy_from_slice(&group[..rest.len()]);
-        }
-    }};
+    };
 }
 
 /// `delta[i] = delta[i] · f'(source[i])`, flushed.
 macro_rules! each_slope {
-    ($delta:expr, $source:expr, $s:ident => $slope:expr) => {{
-        let (groups, rest) = $delta.as_chunks_mut::<LANES>();
-        let (sources, source_rest) = $source.as_chunks::<LANES>();
-        for (group, source) in groups.iter_mut().zip(sources) {
-            for (value, &$s) in group.iter_mut().zip(source) {
-                *value = (*value * $slope).flushed();
-            }
+    ($delta:expr, $source:expr, $s:ident => $slope:expr) => {
+        for (value, &$s) in $delta.iter_mut().zip($source) {
+            *value = (*value * $slope).flushed();
         }
-        if !rest.is_empty() {
-            let (mut group, mut source) = ([F::ZERO; LANES], [F::ZERO; LANES]);
-            group[..rest.len()].copy_from_slice(rest);
-            source[..rest.len()].copy_from_slice(&source_rest[..rest.len()]);
-            for (value, &$s) in group.iter_mut().zip(&source) {
-                *value = (*value * $slope).flushed();
-            }
-            rest.copy_from_slice(&group[..rest.len()]);
-        }
-    }};
+    };
 }
 
 struct Forward<'a, F> {
     activation: Activation,
-    units: usize,
     values: &'a mut [F],
 }
 
@@ -90,7 +103,7 @@ impl<F: Real> Vectorised for Forward<'_, F> {
                 each!(values, z => z.max(F::ZERO) + (-z.abs()).vector_exp::<FMA>().vector_ln_1p::<FMA>());
             }
             Activation::Exp => each!(values, z => z.vector_exp::<FMA>()),
-            Activation::Softmax => softmax_rows::<F, FMA>(self.units, values),
+            Activation::Softmax => unreachable!("softmax goes by rows"),
         }
     }
 }
@@ -117,77 +130,96 @@ fn mish_omega<F: Real, const FMA: bool>(z: F) -> F {
     numerator / (numerator + rest)
 }
 
-/// The rows' largest entries subtracted.
-#[inline(always)]
-fn subtract_max<F: Real>(row: &mut [F]) -> F {
-    let (groups, rest) = row.as_chunks::<LANES>();
-    let mut lanes = [-F::INFINITY; LANES];
-    for group in groups {
-        for (max, &z) in lanes.iter_mut().zip(group) {
-            *max = max.max(z);
+/// Each row minus its largest entry.
+struct SubtractMax<'a, F> {
+    units: usize,
+    values: &'a mut [F],
+}
+
+impl<F: Real> Vectorised for SubtractMax<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for row in self.values.chunks_exact_mut(self.units) {
+            let (groups, rest) = row.as_chunks::<LANES>();
+            let max = if groups.is_empty() {
+                -F::INFINITY
+            } else {
+                let mut lanes = [-F::INFINITY; LANES];
+                for group in groups {
+                    for (max, &z) in lanes.iter_mut().zip(group) {
+                        *max = max.max(z);
+                    }
+                }
+                lanes.into_iter().fold(-F::INFINITY, F::max)
+            };
+            let max = rest.iter().fold(max, |max, &z| max.max(z));
+            row.iter_mut().for_each(|z| *z -= max);
         }
     }
-    let max = if groups.is_empty() { -F::INFINITY } else { lanes.into_iter().fold(-F::INFINITY, F::max) };
-    let max = rest.iter().fold(max, |max, &z| max.max(z));
-    row.iter_mut().for_each(|z| *z -= max);
-    max
+}
+
+/// Each row divided by its sum.
+struct Normalise<'a, F> {
+    units: usize,
+    values: &'a mut [F],
+}
+
+impl<F: Real> Vectorised for Normalise<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for row in self.values.chunks_exact_mut(self.units) {
+            let sum = row_sum(row);
+            row.iter_mut().for_each(|a| *a = (*a / sum).flushed());
+        }
+    }
 }
 
 /// The sum of a row: 16 sums of every sixteenth number, added in order, then the rest.
 #[inline(always)]
 fn row_sum<F: Real>(row: &[F]) -> F {
     let (groups, rest) = row.as_chunks::<LANES>();
-    let mut lanes = [F::ZERO; LANES];
-    for group in groups {
-        for (sum, &value) in lanes.iter_mut().zip(group) {
-            *sum += value;
+    let sum = if groups.is_empty() {
+        F::ZERO
+    } else {
+        let mut lanes = [F::ZERO; LANES];
+        for group in groups {
+            for (sum, &value) in lanes.iter_mut().zip(group) {
+                *sum += value;
+            }
         }
-    }
-    let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
+        lanes.into_iter().sum()
+    };
     rest.iter().fold(sum, |sum, &value| sum + value)
 }
 
-#[inline(always)]
-fn softmax_rows<F: Real, const FMA: bool>(units: usize, values: &mut [F]) {
-    for row in values.chunks_exact_mut(units) {
-        subtract_max(row);
-    }
-    each!(values, z => z.vector_exp::<FMA>());
-    for row in values.chunks_exact_mut(units) {
-        let sum = row_sum(row);
-        row.iter_mut().for_each(|a| *a = (*a / sum).flushed());
-    }
+fn softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]) {
+    vectorised(isa, SubtractMax { units, values: &mut *values });
+    forward(isa, Activation::Exp, values);
+    vectorised(isa, Normalise { units, values });
 }
 
-struct LogSoftmax<'a, F> {
-    units: usize,
-    values: &'a mut [F],
-}
-
-impl<F: Real> Vectorised for LogSoftmax<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for row in self.values.chunks_exact_mut(self.units) {
-            subtract_max(row);
-            let mut sum = F::ZERO;
-            for chunk in row.chunks(256) {
-                let mut powers = [F::ZERO; 256];
-                let powers = &mut powers[..chunk.len()];
-                powers.copy_from_slice(chunk);
-                each!(powers, z => z.vector_exp::<FMA>());
-                sum += row_sum(powers);
-            }
-            let ln = sum.ln();
-            row.iter_mut().for_each(|z| *z = (*z - ln).flushed());
+fn log_softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]) {
+    vectorised(isa, SubtractMax { units, values: &mut *values });
+    for row in values.chunks_exact_mut(units) {
+        let mut sum = F::ZERO;
+        for chunk in row.chunks(256) {
+            let mut powers = [F::ZERO; 256];
+            let powers = &mut powers[..chunk.len()];
+            powers.copy_from_slice(chunk);
+            forward(isa, Activation::Exp, powers);
+            sum += row_sum(powers);
         }
+        let ln = sum.ln();
+        row.iter_mut().for_each(|z| *z = (*z - ln).flushed());
     }
 }
 
 struct Backward<'a, F> {
     activation: Activation,
-    units: usize,
     /// z if the activation needs it, else a.
     source: &'a [F],
     delta: &'a mut [F],
@@ -236,25 +268,45 @@ impl<F: Real> Vectorised for Backward<'_, F> {
             }),
             Activation::Softplus => each_slope!(delta, source, a => -(-a).vector_exp_m1::<FMA>()),
             Activation::Exp => each_slope!(delta, source, a => a),
-            Activation::Softmax => softmax_backward(self.units, source, delta),
+            Activation::Softmax => unreachable!("softmax goes by rows"),
         }
     }
 }
 
-#[inline(always)]
-fn softmax_backward<F: Real>(units: usize, a: &[F], delta: &mut [F]) {
-    for (a, delta) in a.chunks_exact(units).zip(delta.chunks_exact_mut(units)) {
-        let (groups, rest) = a.as_chunks::<LANES>();
-        let (upstream, upstream_rest) = delta.as_chunks::<LANES>();
-        let mut lanes = [F::ZERO; LANES];
-        for (a, g) in groups.iter().zip(upstream) {
-            for ((sum, &a), &g) in lanes.iter_mut().zip(a).zip(g) {
-                *sum += a * g;
+/// δ = a ⊙ (g − Σ g·a) in each row.
+struct SoftmaxBackward<'a, F> {
+    units: usize,
+    a: &'a [F],
+    delta: &'a mut [F],
+}
+
+impl<F: Real> Vectorised for SoftmaxBackward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (a, delta) in self.a.chunks_exact(self.units).zip(self.delta.chunks_exact_mut(self.units)) {
+            let (groups, rest) = a.as_chunks::<LANES>();
+            let (upstream, upstream_rest) = delta.as_chunks::<LANES>();
+            let mut lanes = [F::ZERO; LANES];
+            for (a, g) in groups.iter().zip(upstream) {
+                for ((sum, &a), &g) in lanes.iter_mut().zip(a).zip(g) {
+                    *sum += a * g;
+                }
             }
+            let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
+            let sum = rest.iter().zip(upstream_rest).fold(sum, |sum, (&a, &g)| sum + a * g);
+            delta.iter_mut().zip(a).for_each(|(g, &a)| *g = (a * (*g - sum)).flushed());
         }
-        let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
-        let sum = rest.iter().zip(upstream_rest).fold(sum, |sum, (&a, &g)| sum + a * g);
-        delta.iter_mut().zip(a).for_each(|(g, &a)| *g = (a * (*g - sum)).flushed());
+    }
+}
+
+/// Any activation, whole rows.
+fn forward_rows<F: Real>(isa: InstructionSet, activation: Activation, units: usize, values: &mut [F]) {
+    if activation == Activation::Softmax {
+        softmax_rows(isa, units, values);
+    } else {
+        forward(isa, activation, values);
     }
 }
 
@@ -278,7 +330,7 @@ pub fn activate<F: Real>(pool: &Pool, activation: Activation, units: usize, z: &
     let piece = piece_length(activation == Activation::Softmax, units);
     pool.for_pieces(a, piece, SERIAL, |index, values| {
         values.copy_from_slice(&z[index * piece..][..values.len()]);
-        vectorised(isa, Forward { activation, units, values });
+        forward_rows(isa, activation, units, values);
     });
 }
 
@@ -290,7 +342,7 @@ pub fn activate_in_place<F: Real>(pool: &Pool, activation: Activation, units: us
     check_rows(units, z.len());
     let isa = pool.instruction_set();
     let piece = piece_length(activation == Activation::Softmax, units);
-    pool.for_pieces(z, piece, SERIAL, |_, values| vectorised(isa, Forward { activation, units, values }));
+    pool.for_pieces(z, piece, SERIAL, |_, values| forward_rows(isa, activation, units, values));
 }
 
 /// δ = upstream ⊙ f', in place: `delta` goes in as ∂C/∂a and comes out as ∂C/∂z, \[rows, units\].
@@ -317,7 +369,11 @@ pub fn activate_backward<F: Real>(
     let piece = piece_length(activation == Activation::Softmax, units);
     pool.for_pieces(delta, piece, SERIAL, |index, delta| {
         let source = &source[index * piece..][..delta.len()];
-        vectorised(isa, Backward { activation, units, source, delta });
+        if activation == Activation::Softmax {
+            vectorised(isa, SoftmaxBackward { units, a: source, delta });
+        } else {
+            backward(isa, activation, source, delta);
+        }
     });
 }
 
@@ -348,7 +404,7 @@ pub fn log_softmax<F: Real>(pool: &Pool, units: usize, z: &[F], out: &mut [F]) {
     let piece = piece_length(true, units);
     pool.for_pieces(out, piece, SERIAL, |index, values| {
         values.copy_from_slice(&z[index * piece..][..values.len()]);
-        vectorised(isa, LogSoftmax { units, values });
+        log_softmax_rows(isa, units, values);
     });
 }
 

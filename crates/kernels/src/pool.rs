@@ -240,7 +240,7 @@ impl Pool {
         unsafe { *shared.job.get() = (Some(std::ptr::from_ref(erased)), tasks) };
         shared.next.0.store(0, Ordering::Relaxed);
         let generation = shared.state.0.load(Ordering::Relaxed) / GENERATION + 1;
-        shared.state.0.store((generation & 0xffff_ffff) * GENERATION | OPEN, Ordering::SeqCst);
+        shared.state.0.store(((generation & 0xffff_ffff) * GENERATION) | OPEN, Ordering::SeqCst);
         shared.ring();
         shared.work(0, tasks, job);
         shared.state.0.fetch_and(!OPEN, Ordering::AcqRel);

@@ -17,13 +17,12 @@ const SERIAL: usize = 65_536;
 macro_rules! sweep {
     ($pool:expr, $length:expr, write [$($out:ident),+], read [$($in:ident),*], capture [$($value:ident),*],
      |$i:ident| $body:block) => {{
-        #[allow(non_camel_case_types)]
-        struct Body<'a, F, const LENGTH: usize> {
+        struct Body<'a, F> {
             $($out: &'a mut [F],)+
             $($in: &'a [F],)*
             $($value: F,)*
         }
-        impl<F: Real, const LENGTH: usize> Vectorised for Body<'_, F, LENGTH> {
+        impl<F: Real> Vectorised for Body<'_, F> {
             type Output = ();
             #[inline(always)]
             fn run<const FMA: bool>(self) {
@@ -31,6 +30,7 @@ macro_rules! sweep {
                 let length = [$($out.len()),+][0];
                 $(let $out = &mut $out[..length];)+
                 $(let $in = &$in[..length];)*
+                #[allow(clippy::needless_range_loop)] // the rules index several slices, and read as formulas
                 for $i in 0..length $body
             }
         }
@@ -39,7 +39,7 @@ macro_rules! sweep {
         $(assert_eq!($in.len(), length, "slices of one sweep have one length");)*
         let isa = pool.instruction_set();
         if length <= SERIAL || pool.threads() == 1 {
-            vectorised(isa, Body::<F, 0> { $($out,)+ $($in,)* $($value,)* });
+            vectorised(isa, Body::<F> { $($out,)+ $($in,)* $($value,)* });
         } else {
             $(let $out = Shareable::new($out.as_mut_ptr());)+
             pool.run(length.div_ceil(PIECE), |piece| {
@@ -51,7 +51,7 @@ macro_rules! sweep {
                     let $out = unsafe { std::slice::from_raw_parts_mut($out.pointer().add(begin), count) };
                 )+
                 $(let $in = &$in[begin..][..count];)*
-                vectorised(isa, Body::<F, 0> { $($out,)+ $($in,)* $($value,)* });
+                vectorised(isa, Body::<F> { $($out,)+ $($in,)* $($value,)* });
             });
         }
     }};

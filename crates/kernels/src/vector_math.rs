@@ -32,8 +32,7 @@ const ROUND: f32 = 12_582_912.0;
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// eʳ = 1 + r + r²·P(r) for |r| ≤ ln 2 / 2.
-const EXP: [f32; 6] =
-    [5.000_000_1e-1, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4];
+const EXP: [f32; 6] = [0.5, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4];
 /// Above this, eˣ is larger than any finite number.
 const EXP_MAX: f32 = 88.722_83;
 /// Below this, eˣ is smaller than any normal number.

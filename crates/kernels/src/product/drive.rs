@@ -223,7 +223,7 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
         block.block * plan.tiles_per_block..plan.tiles.min((block.block + 1) * plan.tiles_per_block);
     let block_row = plan.first_row(m, tile_range.start);
     let partial = block.workspace.wrapping_add(PIECE * 2 * lanes);
-    let finish = product.finish.from_column(column);
+    let finish = product.finish.at_column(column);
     let mut tile_sums = TileSums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]);
     let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
     for begin in (0..k.max(1)).step_by(PIECE) {

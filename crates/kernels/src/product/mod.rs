@@ -72,7 +72,7 @@ pub enum Finish<F> {
 
 impl<F: Real> Finish<F> {
     /// For the columns from `column` on.
-    fn from_column(self, column: usize) -> Self {
+    fn at_column(self, column: usize) -> Self {
         match self {
             Self::Add { row } => Self::Add { row: row.wrapping_add(column) },
             other => other,

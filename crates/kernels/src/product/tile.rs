@@ -255,17 +255,26 @@ macro_rules! tiles {
 }
 
 /// Transposes a square block through memory; for the vector types without a faster way.
+#[cfg(target_arch = "x86_64")]
 macro_rules! transpose_through_memory {
     ($(#[$features:meta])? $float:ident) => {
         $(#[$features])?
         #[inline]
         fn transpose_block(block: &mut [Vector; LANES]) {
-            let rows: [[$float; LANES]; LANES] =
-                // SAFETY: a vector is LANES numbers, in order, nothing else.
-                unsafe { std::mem::transmute::<[Vector; LANES], [[$float; LANES]; LANES]>(*block) };
-            let columns: [[$float; LANES]; LANES] = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
-            // SAFETY: as above.
-            *block = unsafe { std::mem::transmute::<[[$float; LANES]; LANES], [Vector; LANES]>(columns) };
+            let (mut rows, mut columns) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
+            for i in 0..LANES {
+                // SAFETY: a row has room for a vector.
+                unsafe { store(rows[i].as_mut_ptr(), block[i]) };
+            }
+            for i in 0..LANES {
+                for j in 0..LANES {
+                    columns[i][j] = rows[j][i];
+                }
+            }
+            for i in 0..LANES {
+                // SAFETY: a column has as many numbers as a vector.
+                block[i] = unsafe { load(columns[i].as_ptr()) };
+            }
         }
     };
 }
@@ -511,7 +520,11 @@ macro_rules! portable {
             fn flush(vector: Vector) -> Vector {
                 vector.map(crate::Real::flushed)
             }
-            transpose_through_memory!($float);
+            #[inline(always)]
+            fn transpose_block(block: &mut [Vector; LANES]) {
+                let rows = *block;
+                *block = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
+            }
             tiles!($float, rows [1 2 3 4]);
         }
     };
