@@ -4,7 +4,7 @@ use super::{ReadOptions, Table, generate, source};
 use crate::error::Result;
 
 /// An entry of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BundledDataset {
     /// The name by which it is read.
@@ -28,7 +28,7 @@ pub struct BundledDataset {
     storage: Storage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 enum Storage {
     /// In the program.
     Embedded,

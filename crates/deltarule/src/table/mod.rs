@@ -197,9 +197,8 @@ impl Table {
         self.columns[column].number(row)
     }
 
-    /// Reads columns of typed formats as other types, as [`ReadOptions::types`] asks.
+    /// Reads columns of typed formats as other types, as [`ReadOptions::types`] asks, and leaves out the ignored ones.
     fn apply_types(mut self, options: &ReadOptions) -> Result<Self> {
-        options.check_names(&self.source, &self.names())?;
         for column in &mut self.columns {
             if let Some(wanted) = options.type_of(&column.name) {
                 let converted = column.convert(wanted, &self.source)?;

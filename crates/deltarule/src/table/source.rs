@@ -239,7 +239,7 @@ pub(super) enum ParquetInput {
 fn parquet(input: ParquetInput, path: &Path, options: &ReadOptions) -> Result<Table> {
     #[cfg(feature = "parquet")]
     {
-        finish(super::parquet::read(input, path, options)?, options)
+        finish_checked(super::parquet::read(input, path, options)?, options)
     }
     #[cfg(not(feature = "parquet"))]
     {
@@ -250,6 +250,12 @@ fn parquet(input: ParquetInput, path: &Path, options: &ReadOptions) -> Result<Ta
 
 /// What the options ask of every typed format.
 pub(super) fn finish(table: Table, options: &ReadOptions) -> Result<Table> {
+    options.check_names(&table.source, &table.names())?;
+    finish_checked(table, options)
+}
+
+/// The same where the names were checked before columns were left out.
+fn finish_checked(table: Table, options: &ReadOptions) -> Result<Table> {
     if table.rows() == 0 {
         return Err(ErrorKind::NoRows { path: table.source.into() }.into());
     }
