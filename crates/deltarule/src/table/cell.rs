@@ -19,17 +19,6 @@ pub(super) fn parse_number(word: &str) -> Option<f64> {
     }
 }
 
-/// `true` and `false` in any case: what a column is taken to be boolean by, if it holds nothing else.
-pub(super) fn parse_boolean(word: &str) -> Option<bool> {
-    if word.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if word.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
 /// What a column *declared* boolean may also hold. (A column of `yes` and `no` that nobody declared stays text, so that
 /// a prediction answers in the words of the file.)
 pub(super) fn parse_declared_boolean(word: &str) -> Option<bool> {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cell::TextBuilder;
-use super::{Column, ColumnData, Table};
+use super::{Column, ColumnData, Table, bad_format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -47,7 +47,7 @@ pub(super) fn read_folder(folder: &Path) -> Result<Table> {
     };
     let train =
         half(folder, find(&["train"], "images"), find(&["train"], "labels"), "train")?.ok_or_else(|| {
-            bad(
+            bad_format(
                 folder,
                 "input",
                 "a file, or a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte (.gz or not)",
@@ -63,13 +63,13 @@ fn half(folder: &Path, images: Option<PathBuf>, labels: Option<PathBuf>, name: &
     let (images, labels) = match (images, labels) {
         (None, None) => return Ok(None),
         (Some(images), Some(labels)) => (images, labels),
-        (Some(_), None) => return Err(bad(folder, name, "a labels file beside the images", "none")),
-        (None, Some(_)) => return Err(bad(folder, name, "an images file beside the labels", "none")),
+        (Some(_), None) => return Err(bad_format(folder, name, "a labels file beside the images", "none")),
+        (None, Some(_)) => return Err(bad_format(folder, name, "an images file beside the labels", "none")),
     };
     let half = Half { images: Idx::read(&images)?, labels: Idx::read(&labels)? };
     let (images, labels) = (&half.images, &half.labels);
     if labels.dimensions.len() != 1 {
-        return Err(bad(
+        return Err(bad_format(
             &labels.path,
             "dimensions",
             "1 (one label per image)",
@@ -78,36 +78,37 @@ fn half(folder: &Path, images: Option<PathBuf>, labels: Option<PathBuf>, name: &
     }
     if !(2..=4).contains(&images.dimensions.len()) {
         let got = images.dimensions.len().to_string();
-        return Err(bad(&images.path, "dimensions", "3 (images, rows, columns), or 2, or 4", &got));
+        return Err(bad_format(&images.path, "dimensions", "3 (images, rows, columns), or 2, or 4", &got));
     }
     if images.dimensions[0] != labels.dimensions[0] {
         let expected =
             format!("as many labels as {} has images, {}", images.path.display(), images.dimensions[0]);
-        return Err(bad(&labels.path, "labels", &expected, &labels.dimensions[0].to_string()));
+        return Err(bad_format(&labels.path, "labels", &expected, &labels.dimensions[0].to_string()));
     }
     Ok(Some(half))
 }
 
 impl Idx {
     fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|error| Error::io(path, "read", error))?;
-        if bytes.is_empty() {
+        let length = fs::metadata(path).map_err(|error| Error::io(path, "read", error))?.len();
+        if length == 0 {
             return Err(ErrorKind::EmptyFile { path: path.to_owned() }.into());
         }
-        Self::parse(path, &bytes)
+        memory::require(&path.display().to_string(), length, "take a machine with more memory")?;
+        Self::parse(path, fs::read(path).map_err(|error| Error::io(path, "read", error))?)
     }
 
     /// Checks what the header promises before anything of that size is allocated.
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+    fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let packed = bytes.starts_with(&[0x1f, 0x8b]);
-        let bytes = if packed { Self::unpack(path, bytes)? } else { bytes.to_vec() };
+        let bytes = if packed { Self::unpack(path, &bytes)? } else { bytes };
         let (dimensions, start) = Self::header(path, &bytes)?;
         let elements = Self::elements(path, &dimensions)?;
         let got = bytes.len() - start;
         if got != elements {
             let expected = format!("{elements} bytes, by its dimensions {dimensions:?}");
             let got = format!("{got} bytes ({})", if got < elements { "cut short" } else { "too many" });
-            return Err(bad(path, "elements", &expected, &got));
+            return Err(bad_format(path, "elements", &expected, &got));
         }
         Ok(Self { path: path.to_owned(), dimensions, bytes, start })
     }
@@ -118,14 +119,19 @@ impl Idx {
         let dimensions = match bytes {
             [0, 0, 8, dimensions @ 1..=4, ..] => usize::from(*dimensions),
             [a, b, c, d, ..] => {
-                return Err(bad(path, "IDX header", expected, &format!("{a}, {b}, {c}, {d}")));
+                return Err(bad_format(path, "IDX header", expected, &format!("{a}, {b}, {c}, {d}")));
             }
-            _ => return Err(bad(path, "IDX header", expected, &format!("{} bytes", bytes.len()))),
+            _ => return Err(bad_format(path, "IDX header", expected, &format!("{} bytes", bytes.len()))),
         };
         let start = 4 + 4 * dimensions;
         let Some(sizes) = bytes.get(4..start) else {
             let got = format!("{} bytes", bytes.len());
-            return Err(bad(path, "IDX header", &format!("{start} bytes for {dimensions} dimensions"), &got));
+            return Err(bad_format(
+                path,
+                "IDX header",
+                &format!("{start} bytes for {dimensions} dimensions"),
+                &got,
+            ));
         };
         let (sizes, _) = sizes.as_chunks::<4>();
         let sizes = sizes.iter().map(|size| u32::from_be_bytes(*size) as usize).collect();
@@ -135,7 +141,7 @@ impl Idx {
     fn elements(path: &Path, dimensions: &[usize]) -> Result<usize> {
         let product = dimensions.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
         product.filter(|elements| isize::try_from(*elements).is_ok()).ok_or_else(|| {
-            bad(path, "dimensions", "sizes whose product can be held", &format!("{dimensions:?}"))
+            bad_format(path, "dimensions", "sizes whose product can be held", &format!("{dimensions:?}"))
         })
     }
 
@@ -144,7 +150,12 @@ impl Idx {
     fn unpack(path: &Path, packed: &[u8]) -> Result<Vec<u8>> {
         use std::io::Read;
         let broken = |error: std::io::Error| {
-            bad(path, "gzip", "a complete gzip stream; fetch or copy the file again", &error.to_string())
+            bad_format(
+                path,
+                "gzip",
+                "a complete gzip stream; fetch or copy the file again",
+                &error.to_string(),
+            )
         };
         let mut decoder = flate2::read::MultiGzDecoder::new(packed);
         let mut bytes = Vec::new();
@@ -174,7 +185,7 @@ fn table(folder: &Path, train: &Half, test: Option<&Half>) -> Result<Table> {
     let shape = &train.images.dimensions[1..];
     if let Some(test) = test.filter(|test| test.images.dimensions[1..] != *shape) {
         let expected = format!("images of {shape:?}, as in {}", train.images.path.display());
-        return Err(bad(
+        return Err(bad_format(
             &test.images.path,
             "dimensions",
             &expected,
@@ -218,7 +229,12 @@ fn pixel_names(images: &Idx, shape: &[usize]) -> Result<Vec<String>> {
     const MOST: usize = 1 << 24;
     let count = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
     let count = count.filter(|count| (1..=MOST).contains(count)).ok_or_else(|| {
-        bad(&images.path, "dimensions", &format!("images of 1 to {MOST} pixels"), &format!("{shape:?}"))
+        bad_format(
+            &images.path,
+            "dimensions",
+            &format!("images of 1 to {MOST} pixels"),
+            &format!("{shape:?}"),
+        )
     })?;
     let name = |pixel: usize| {
         let mut rest = pixel;
@@ -245,11 +261,6 @@ pub(super) fn transpose<T: Copy>(rows: &[T], first: usize, columns: &mut [Vec<T>
             }
         }
     }
-}
-
-fn bad(path: &Path, what: &str, expected: &str, got: &str) -> Error {
-    let (what, expected, got) = (what.to_owned(), expected.to_owned(), got.to_owned());
-    ErrorKind::BadFormat { path: path.to_owned(), what, expected, got }.into()
 }
 
 #[cfg(test)]

@@ -35,13 +35,14 @@ mod source;
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::path::Path;
 
 pub use bundled::{BundledDataset, bundled, bundled_names};
 pub use column::{Column, ColumnData, ColumnType, MISSING_CODE, MISSING_TIME, TextColumn};
 pub use options::{BundledOptions, Format, ReadOptions};
 pub use source::{read, read_bytes};
 
-use crate::error::{ErrorKind, Result, similar_names};
+use crate::error::{Error, ErrorKind, Result, similar_names};
 
 /// Named columns of equal length: what the encoder makes matrices from.
 #[derive(Clone, Debug, PartialEq)]
@@ -224,15 +225,16 @@ impl Table {
     }
 }
 
+/// A file that does not keep to its format: where · what · got · expected.
+fn bad_format(path: &Path, what: &str, expected: &str, got: &str) -> Error {
+    let (what, expected, got) = (what.to_owned(), expected.to_owned(), got.to_owned());
+    ErrorKind::BadFormat { path: path.to_owned(), what, expected, got }.into()
+}
+
 /// Two columns of one name: refused, because a name must address one column.
-fn duplicate_name(source: &str, name: &str) -> crate::Error {
-    ErrorKind::BadFormat {
-        path: source.into(),
-        what: "column names".to_owned(),
-        expected: "names that differ (rename one of the two)".to_owned(),
-        got: format!("{name:?} twice"),
-    }
-    .into()
+fn duplicate_name(source: &str, name: &str) -> Error {
+    let expected = "names that differ (rename one of the two)";
+    bad_format(Path::new(source), "column names", expected, &format!("{name:?} twice"))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@
 
 use std::path::Path;
 
-use super::{Column, ColumnData, Table};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Column, ColumnData, Table, bad_format};
+use crate::error::{ErrorKind, Result};
 use crate::memory;
 
 /// A header is a few dozen bytes; NumPy itself refuses above 10,000.
@@ -61,7 +61,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Table> {
         };
         let state =
             if promised.is_some_and(|promised| promised < elements.len()) { "too many" } else { "cut short" };
-        return Err(bad(path, "elements", &expected, &format!("{} bytes ({state})", elements.len())));
+        return Err(bad_format(path, "elements", &expected, &format!("{} bytes ({state})", elements.len())));
     }
     if rows == 0 || width == 0 {
         return Err(ErrorKind::NoRows { path: path.to_owned() }.into());
@@ -73,7 +73,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Table> {
 
 /// The header's text and the bytes after it.
 fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a str, &'a [u8])> {
-    let broken = |expected: &str, got: &str| bad(path, "npy header", expected, got);
+    let broken = |expected: &str, got: &str| bad_format(path, "npy header", expected, got);
     let short = || broken("a header and the elements", &format!("{} bytes (cut short)", bytes.len()));
     let (length, start) = match bytes {
         [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, a, b, ..] => (u32::from(u16::from_le_bytes([*a, *b])), 10),
@@ -97,8 +97,9 @@ fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a str, &'a [u8])> {
 
 /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
 fn header(text: &str, path: &Path) -> Result<Header> {
-    let broken =
-        || bad(path, "npy header", "a dictionary of descr, fortran_order and shape", &format!("{text:?}"));
+    let broken = || {
+        bad_format(path, "npy header", "a dictionary of descr, fortran_order and shape", &format!("{text:?}"))
+    };
     let mut rest =
         text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(broken)?.trim();
     let (mut descr, mut fortran, mut shape) = (None, None, None);
@@ -108,7 +109,7 @@ fn header(text: &str, path: &Path) -> Result<Header> {
         match key {
             "descr" if rest.starts_with('[') => {
                 let expected = "one number per element (save the columns of a structured array as a CSV or Parquet file)";
-                return Err(bad(path, "element type", expected, "a structured array"));
+                return Err(bad_format(path, "element type", expected, "a structured array"));
             }
             "descr" => {
                 let (word, after) = quoted(rest).ok_or_else(broken)?;
@@ -140,7 +141,7 @@ fn header(text: &str, path: &Path) -> Result<Header> {
         [rows, width] => (*rows, *width),
         _ => {
             let expected = "1 or 2 dimensions, (rows) or (rows, columns); reshape it (x.reshape(len(x), -1))";
-            return Err(bad(path, "shape", expected, &format!("{shape:?}")));
+            return Err(bad_format(path, "shape", expected, &format!("{shape:?}")));
         }
     };
     Ok(Header { element, big_endian, fortran, rows, width })
@@ -171,7 +172,7 @@ fn element(descr: &str, path: &Path) -> Result<(Element, bool)> {
         "u8" => Element::Unsigned(8),
         _ => {
             let expected = "f4, f8, i1 to i8, u1 to u8 or b1; convert it (x.astype('float32'))";
-            return Err(bad(path, "element type", expected, &format!("{descr:?}")));
+            return Err(bad_format(path, "element type", expected, &format!("{descr:?}")));
         }
     };
     Ok((element, order == ">"))
@@ -238,11 +239,6 @@ fn column(header: &Header, elements: &[u8], c: usize) -> ColumnData {
             }
         }
     }
-}
-
-fn bad(path: &Path, what: &str, expected: &str, got: &str) -> Error {
-    let (what, expected, got) = (what.to_owned(), expected.to_owned(), got.to_owned());
-    ErrorKind::BadFormat { path: path.to_owned(), what, expected, got }.into()
 }
 
 #[cfg(test)]

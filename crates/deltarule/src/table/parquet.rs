@@ -17,15 +17,15 @@ use std::sync::Arc;
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::ParquetMetaData;
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use ::parquet::file::reader::ChunkReader;
 use arrow_schema::Schema;
 use bytes::Bytes;
 
 use self::growing::Growing;
 use super::source::ParquetInput;
-use super::{Column, ReadOptions, Table};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Column, ReadOptions, Table, bad_format};
+use crate::error::{Error, Result};
 use crate::memory;
 
 /// Rows decoded at a time: small enough to stay in the cache, large enough to pay for the calls.
@@ -76,7 +76,7 @@ fn grow(schema: &Schema, i: usize, path: &Path) -> Result<Growing> {
         let what = format!("column {:?}", field.name());
         let expected = "numbers, text, booleans, dates or timestamps; flatten or convert the column, or leave it out \
                         (--ignore)";
-        bad(path, &what, expected, &field.data_type().to_string())
+        bad_format(path, &what, expected, &field.data_type().to_string())
     })
 }
 
@@ -100,18 +100,13 @@ fn check_promises(
     let need = rows.saturating_mul(columns as u64).saturating_mul(4); // at least a code or a 32-bit float each
     let next = "read fewer rows (--limit) or leave columns out (--ignore)";
     memory::require(&path.display().to_string(), need, next)?;
-    let pages = metadata.row_groups().iter().flat_map(|group| group.columns());
-    let largest = pages.map(|chunk| chunk.uncompressed_size()).max().unwrap_or(0);
+    let pages = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let largest = pages.map(ColumnChunkMetaData::uncompressed_size).max().unwrap_or(0);
     memory::require(&path.display().to_string(), u64::try_from(largest).unwrap_or(u64::MAX), next)
 }
 
 fn damaged(path: &Path, got: &str) -> Error {
-    bad(path, "Parquet", "a complete file; fetch or copy it again, or write it anew", got)
-}
-
-fn bad(path: &Path, what: &str, expected: &str, got: &str) -> Error {
-    let (what, expected, got) = (what.to_owned(), expected.to_owned(), got.to_owned());
-    ErrorKind::BadFormat { path: path.to_owned(), what, expected, got }.into()
+    bad_format(path, "Parquet", "a complete file; fetch or copy it again, or write it anew", got)
 }
 
 #[cfg(test)]

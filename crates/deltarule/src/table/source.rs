@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use super::{BundledDataset, Format, ReadOptions, Table, bundled, idx};
+use super::{BundledDataset, Format, ReadOptions, Table, bad_format, bundled, idx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -24,6 +24,7 @@ use crate::memory;
 /// assert!(error.to_string().contains("digits"));
 /// ```
 pub fn read(data: &str, options: &ReadOptions) -> Result<Table> {
+    refuse_generation(data, options)?;
     if data == "-" {
         let what = Path::new("standard input");
         let bytes = read_all(std::io::stdin().lock(), what, "read")?;
@@ -37,7 +38,7 @@ pub fn read(data: &str, options: &ReadOptions) -> Result<Table> {
     if metadata.is_dir() {
         return match options.format {
             None | Some(Format::Idx) => finish(idx::read_folder(path)?, options),
-            Some(format) => Err(bad(path, "input", &format!("a {format:?} file"), "a folder")),
+            Some(format) => Err(bad_format(path, "input", &format!("a {format:?} file"), "a folder")),
         };
     }
     if !metadata.is_file() {
@@ -74,6 +75,19 @@ pub fn read_bytes(bytes: Vec<u8>, name: impl AsRef<Path>, options: &ReadOptions)
         Format::Npy => npy(&bytes, path, options),
         Format::Idx => Err(single_idx(path)),
     }
+}
+
+/// Rows and noise are a generator's to make; what lies in a file has its own.
+fn refuse_generation(data: &str, options: &ReadOptions) -> Result<()> {
+    let first = match &options.bundled {
+        _ if bundled(data).is_some_and(BundledDataset::is_generated) => return Ok(()),
+        wishes if wishes.noise.is_some() => "noise",
+        wishes if wishes.rows.is_some() => "rows",
+        _ => return Ok(()),
+    };
+    let generated = bundled::catalogue().iter().filter(|entry| entry.is_generated()).map(|entry| entry.name);
+    let why = format!("only generated data sets have it: {}", generated.collect::<Vec<_>>().join(", "));
+    Err(ErrorKind::Conflict { first: first.to_owned(), second: format!("data {data:?}"), why }.into())
 }
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -144,9 +158,12 @@ pub(super) fn gunzip(bytes: &[u8], path: &Path) -> Result<Vec<u8>> {
 fn gunzip_at_most(bytes: &[u8], path: &Path, most: u64) -> Result<Vec<u8>> {
     read_at_most(flate2::read::MultiGzDecoder::new(bytes), path, "read", most).map_err(|error| {
         match error.kind() {
-            ErrorKind::Io { source, .. } => {
-                bad(path, "gzip", "a complete gzip stream; fetch or copy the file again", &source.to_string())
-            }
+            ErrorKind::Io { source, .. } => bad_format(
+                path,
+                "gzip",
+                "a complete gzip stream; fetch or copy the file again",
+                &source.to_string(),
+            ),
             _ => error,
         }
     })
@@ -178,7 +195,7 @@ fn format_of(start: &[u8], path: &Path, options: &ReadOptions) -> Result<Format>
         (b"%PDF", "PDF"),
     ] {
         if start.starts_with(signature) {
-            return Err(bad(path, "format", known, name));
+            return Err(bad_format(path, "format", known, name));
         }
     }
     Ok(Format::of_name(path).unwrap_or(Format::Csv))
@@ -200,7 +217,7 @@ fn absent(data: &str, error: std::io::Error) -> Error {
 }
 
 fn single_idx(path: &Path) -> Error {
-    bad(path, "input", "the folder that holds the images and the labels", "one IDX file")
+    bad_format(path, "input", "the folder that holds the images and the labels", "one IDX file")
 }
 
 fn csv(bytes: &[u8], path: &Path, options: &ReadOptions) -> Result<Table> {
@@ -277,11 +294,6 @@ pub(super) fn from_datasets(dataset: &BundledDataset, file: &str, options: &Read
         return Err(ErrorKind::UnknownDataset { name: dataset.name.to_owned(), known, advice }.into());
     }
     read(&path.to_string_lossy(), options)
-}
-
-fn bad(path: &Path, what: &str, expected: &str, got: &str) -> Error {
-    let (what, expected, got) = (what.to_owned(), expected.to_owned(), got.to_owned());
-    ErrorKind::BadFormat { path: path.to_owned(), what, expected, got }.into()
 }
 
 #[cfg(all(test, feature = "gzip"))]

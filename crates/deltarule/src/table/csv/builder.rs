@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::cell::{TextBuilder, parse_boolean, parse_datetime, parse_declared_boolean, parse_number};
+use super::super::cell::{TextBuilder, parse_datetime, parse_declared_boolean, parse_number};
 use super::super::column::{ColumnData, ColumnType, MISSING_TIME};
 
 /// The words that mean "missing".
@@ -152,5 +152,16 @@ fn decide(word: &str, missing: usize) -> Values {
         Values::Datetime(vec![MISSING_TIME; missing])
     } else {
         Values::Text(TextBuilder::with_missing(missing))
+    }
+}
+
+/// `true` and `false` in any case: what a column is taken to be boolean by, if it holds nothing else.
+fn parse_boolean(word: &str) -> Option<bool> {
+    if word.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if word.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
     }
 }

@@ -16,7 +16,7 @@ use ::csv::{ReaderBuilder, StringRecord};
 
 use self::builder::{ColumnBuilder, Missing, Refusal};
 use super::cell::{parse_number, shorten};
-use super::{Column, ColumnType, ReadOptions, Table};
+use super::{Column, ColumnType, ReadOptions, Table, bad_format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -264,11 +264,6 @@ fn infer_delimiter(bytes: &[u8], path: &Path) -> u8 {
     let most = counts.iter().max().copied().unwrap_or(0);
     let first = counts.iter().position(|count| *count == most).unwrap_or(0);
     CANDIDATES[first]
-}
-
-fn bad_format(path: &Path, what: &str, expected: &str, got: &str) -> Error {
-    let (what, expected, got) = (what.to_owned(), expected.to_owned(), got.to_owned());
-    ErrorKind::BadFormat { path: path.to_owned(), what, expected, got }.into()
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ fn numbers(table: &Table, name: &str) -> Vec<f64> {
 
 fn words(table: &Table, name: &str) -> Vec<String> {
     let column = table.column(name).unwrap();
-    (0..column.len()).map(|row| column.word(row).map_or("∅".to_owned(), |word| word.into_owned())).collect()
+    (0..column.len())
+        .map(|row| column.word(row).map_or("∅".to_owned(), std::borrow::Cow::into_owned))
+        .collect()
 }
 
 #[test]

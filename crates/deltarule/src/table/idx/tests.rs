@@ -137,7 +137,7 @@ fn other_types_other_dimensions_and_halves_of_halves_are_refused() {
     floats[2] = 13;
     assert!(refused(&[images.clone(), (LABELS, floats)]).contains("0, 0, 13, 1"));
     assert!(refused(&[images.clone(), (LABELS, idx(&[3, 1], 3))]).contains("one label per image"));
-    assert!(refused(&[images.clone()]).contains("beside the images"));
+    assert!(refused(&[images]).contains("beside the images"));
     assert!(refused(&[(LABELS, idx(&[3], 3))]).contains("beside the labels"));
     assert!(refused(&[]).contains("train-images"));
     assert!(refused(&[(IMAGES, idx(&[0, 2, 2], 0)), (LABELS, idx(&[0], 0))]).contains("no row"));
@@ -151,7 +151,7 @@ proptest::proptest! {
             file = vec![0x1f, 0x8b, 8, 0];
         }
         file.extend(&bytes);
-        let _ = Idx::parse(Path::new("t"), &file);
-        let _ = Idx::parse(Path::new("t"), &bytes);
+        let _ = Idx::parse(Path::new("t"), file);
+        let _ = Idx::parse(Path::new("t"), bytes);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Error;
 
 /// A file as NumPy writes it: the header padded with spaces to a multiple of 64, ended by a line feed.
 fn npy(descr: &str, fortran: bool, shape: &str, elements: &[u8]) -> Vec<u8> {

@@ -154,11 +154,10 @@ impl Growing {
     fn push_from(&mut self, words: &Self, place: usize) {
         match (&mut *self, words) {
             (Self::U8(values), Self::U8(words)) => values.push(words[place]),
-            (Self::U8(_), Self::F32(words)) => {
-                self.push_missing(); // the dictionary holds a null, so that this column becomes one of floats
-                if let Self::F32(values) = self {
-                    *values.last_mut().expect("one was pushed") = words[place];
-                }
+            (Self::U8(values), Self::F32(words)) => {
+                // The dictionary holds a null, so that this column becomes one of floats.
+                *self =
+                    Self::F32(values.iter().map(|value| f32::from(*value)).chain([words[place]]).collect());
             }
             (Self::F32(values), Self::U8(words)) => values.push(f32::from(words[place])),
             (Self::F32(values), Self::F32(words)) => values.push(words[place]),

@@ -13,6 +13,7 @@ use arrow_array::{
 use super::super::column::{ColumnData, MISSING_CODE, MISSING_TIME};
 use super::super::{ColumnType, read_bytes};
 use super::*;
+use crate::error::ErrorKind;
 
 fn write_with(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(

@@ -36,6 +36,19 @@ fn files_are_read_by_their_bytes_whatever_they_are_called() {
     assert!(matches!(error.kind(), ErrorKind::EmptyFile { .. }));
 }
 
+#[test]
+fn noise_and_rows_are_for_generated_sets_only() {
+    for bundled in [
+        super::super::BundledOptions { rows: Some(10), ..Default::default() },
+        super::super::BundledOptions { noise: Some(0.1), ..Default::default() },
+    ] {
+        let options = ReadOptions { bundled, ..Default::default() };
+        assert!(matches!(read("digits", &options).unwrap_err().kind(), ErrorKind::Conflict { .. }));
+        assert!(matches!(read("a.csv", &options).unwrap_err().kind(), ErrorKind::Conflict { .. }));
+        assert!(read("moons", &options).is_ok());
+    }
+}
+
 #[cfg(feature = "csv")]
 #[test]
 fn several_gzip_streams_in_a_row_are_one_file() {
