@@ -1,0 +1,123 @@
+//! What a model is made of, for people and for `inspect --json`.
+
+use serde::Serialize;
+
+use super::{Members, Model, SplitFigures};
+use crate::activation;
+use crate::config::Config;
+use crate::encoder::Note;
+use crate::network::Network;
+use crate::store;
+use crate::table::ColumnType;
+use crate::task::Task;
+
+/// Everything about a model but its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelSummary {
+    /// Version of the file format.
+    pub format: u32,
+    /// Checksum of the file that it was loaded from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// SHA-256 of the parameters.
+    pub digest: String,
+    /// What is predicted.
+    pub task: Task,
+    /// `f32` or `f64`.
+    pub precision: &'static str,
+    /// Networks that are averaged.
+    pub members: usize,
+    /// Parameters of one network.
+    pub parameters: usize,
+    /// The target columns.
+    pub targets: Vec<String>,
+    /// The classes' names, in the order of their codes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// The columns that a table must have.
+    pub columns: Vec<ColumnSummary>,
+    /// Numbers that enter the first dense layer per row.
+    pub inputs: usize,
+    /// The layers, first first.
+    pub layers: Vec<LayerSummary>,
+    /// What was noticed of the training table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// Figures of each split after training.
+    pub metrics: SplitFigures,
+    /// The configuration.
+    pub config: Config,
+}
+
+/// A column that the model reads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnSummary {
+    /// Its name.
+    pub name: String,
+    /// Its type in the training table.
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+    /// `feature` or `target`.
+    pub role: &'static str,
+}
+
+/// A layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerSummary {
+    /// `dense`, `batch_norm`, `layer_norm`, `dropout`, `embedding`.
+    pub kind: &'static str,
+    /// Numbers that it puts out per row.
+    pub units: usize,
+    /// Its activation, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<&'static str>,
+    /// Names and shapes of its tensors.
+    pub tensors: Vec<(String, Vec<usize>)>,
+    /// Parameters.
+    pub parameters: usize,
+}
+
+impl ModelSummary {
+    pub(super) fn of(model: &Model) -> Self {
+        let encoder = model.encoder();
+        let (parameters, layers) = match model.members() {
+            Members::F32(networks) => (networks[0].params().len(), layers(&networks[0])),
+            Members::F64(networks) => (networks[0].params().len(), layers(&networks[0])),
+        };
+        let features = encoder.feature_columns().len();
+        let columns = encoder.column_types().into_iter().enumerate().map(|(i, (name, column_type))| {
+            ColumnSummary { name, column_type, role: if i < features { "feature" } else { "target" } }
+        });
+        Self {
+            format: store::VERSION,
+            checksum: model.checksum().map(str::to_owned),
+            digest: model.digest(),
+            task: model.task(),
+            precision: model.members().precision(),
+            members: model.members().len(),
+            parameters,
+            targets: encoder.target_names().to_vec(),
+            classes: encoder.classes().to_vec(),
+            columns: columns.collect(),
+            inputs: encoder.input_shape().fan_in(),
+            layers,
+            notes: encoder.notes().to_vec(),
+            metrics: model.metrics().clone(),
+            config: model.config().clone(),
+        }
+    }
+}
+
+fn layers<F: deltarule_kernels::Real>(network: &Network<F>) -> Vec<LayerSummary> {
+    let summary = |(index, layer): (usize, &crate::layer::Layer)| {
+        let tensors = network.tensors().iter().filter(|tensor| tensor.layer == index);
+        LayerSummary {
+            kind: layer.kind(),
+            units: layer.units(),
+            activation: layer.activation().map(activation::name),
+            tensors: tensors.map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect(),
+            parameters: network.layer_range(index).len(),
+        }
+    };
+    network.layers().iter().enumerate().map(summary).collect()
+}

@@ -1,0 +1,122 @@
+//! Weights alone, in plain safetensors files: what NumPy or PyTorch users write, and what they read.
+
+use std::path::Path;
+
+use deltarule_kernels::Real;
+
+use super::members::{check_finite, tensors};
+use crate::error::Result;
+use crate::network::Network;
+use crate::store::{self, Stored};
+
+/// Writes a network's tensors as plain safetensors: `layers.0.w` `[fan_in, fan_out]`, `layers.0.b` `[fan_out]` …
+///
+/// # Errors
+/// As [`store::write_plain`].
+pub fn write_weights<F: Real>(path: &Path, network: &Network<F>) -> Result<()> {
+    store::write_plain(path, &tensors(std::slice::from_ref(network)))
+}
+
+/// Sets a network's parameters to those of a safetensors file with the same names and shapes, in either precision.
+///
+/// A model file does as well. Running statistics may be absent, and then stay as they are.
+///
+/// # Errors
+/// As [`store::read_plain`]; [`BadFormat`](crate::ErrorKind::BadFormat) where a tensor of the network is absent, one of the file is none
+/// of the network's, or a number is not finite; [`ShapeMismatch`](crate::ErrorKind::ShapeMismatch). The network is not changed then.
+pub fn read_weights<F: Real>(path: &Path, network: &mut Network<F>) -> Result<()> {
+    let stored = store::read_plain(path)?;
+    let present = |name: &str| stored.tensors().any(|(stored, _)| stored == name);
+    let mut params = network.params().to_vec();
+    let mut buffers = network.buffers().to_vec();
+    for tensor in network.tensors() {
+        params[tensor.range.clone()].copy_from_slice(&finite(&stored, &tensor.name, &tensor.shape)?);
+    }
+    for (name, range) in network.buffer_names().iter().filter(|(name, _)| present(name)) {
+        buffers[range.clone()].copy_from_slice(&finite(&stored, name, &[range.len()])?);
+    }
+    let known = |name: &str| {
+        network.tensors().iter().any(|tensor| tensor.name == name)
+            || network.buffer_names().iter().any(|(buffer, _)| buffer == name)
+    };
+    if let Some((name, _)) = stored.tensors().find(|(name, _)| !known(name)) {
+        let expected = "tensors of the network only".to_owned();
+        return Err(stored.bad("its tensors".into(), expected, format!("{name:?}")));
+    }
+    network.params_mut().copy_from_slice(&params);
+    network.buffers_mut().copy_from_slice(&buffers);
+    Ok(())
+}
+
+fn finite<F: Real>(stored: &Stored, name: &str, shape: &[usize]) -> Result<Vec<F>> {
+    check_finite(stored, name, stored.converted(name, shape)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::activation::Activation;
+    use crate::network::{LayerSpec, NetworkSpec};
+    use crate::store::Tensor;
+
+    fn network<F: Real>(seed: u64) -> Network<F> {
+        NetworkSpec::new(3)
+            .dense(2, Activation::Tanh)
+            .with(LayerSpec::BatchNorm { activation: Activation::Identity })
+            .dense(1, Activation::Sigmoid)
+            .build(seed)
+            .unwrap()
+    }
+
+    #[test]
+    fn weights_round_trip_in_either_precision() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let written = network::<f32>(1);
+        write_weights(&path, &written).unwrap();
+        let mut same = network::<f32>(2);
+        read_weights(&path, &mut same).unwrap();
+        assert_eq!(same, written);
+        let mut double = network::<f64>(2);
+        read_weights(&path, &mut double).unwrap();
+        assert_eq!(double, written.cast());
+    }
+
+    #[test]
+    fn files_that_do_not_fit_change_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let mut network = network::<f32>(1);
+        let before = network.clone();
+        let tensor = |name: &str, shape: &[usize], number: f32| {
+            Tensor::new(name, shape, &vec![number; shape.iter().product::<usize>()])
+        };
+        let fitting = || {
+            vec![
+                tensor("layers.0.w", &[3, 2], 1.0),
+                tensor("layers.0.b", &[2], 1.0),
+                tensor("layers.1.scale", &[2], 1.0),
+                tensor("layers.1.shift", &[2], 1.0),
+                tensor("layers.2.w", &[2, 1], 1.0),
+                tensor("layers.2.b", &[1], 1.0),
+            ]
+        };
+        let mut spoilt = [fitting(), fitting(), fitting(), fitting()];
+        spoilt[0].pop();
+        spoilt[1].push(tensor("layers.3.w", &[1], 1.0));
+        spoilt[2][0] = tensor("layers.0.w", &[2, 3], 1.0);
+        spoilt[3][1] = tensor("layers.0.b", &[2], f32::INFINITY);
+        for tensors in spoilt {
+            store::write_plain(&path, &tensors).unwrap();
+            let error = read_weights(&path, &mut network).unwrap_err();
+            let kind = error.kind();
+            assert!(matches!(kind, ErrorKind::BadFormat { .. } | ErrorKind::ShapeMismatch { .. }), "{error}");
+            assert_eq!(network, before);
+        }
+        store::write_plain(&path, &fitting()).unwrap();
+        read_weights(&path, &mut network).unwrap();
+        assert!(network.params().iter().all(|&param| param == 1.0));
+        assert_eq!(network.buffers(), before.buffers());
+    }
+}
