@@ -15,6 +15,7 @@ pub mod layer;
 pub mod loss;
 pub mod memory;
 pub mod metric;
+pub mod model;
 pub mod network;
 pub mod optimizer;
 pub mod plan;
