@@ -44,8 +44,10 @@ const FEW_ROWS: usize = 28;
 
 /// What is decided about one product, by its shape.
 struct Plan {
-    /// Tiles along the rows; they share the rows evenly.
+    /// Tiles along the rows. They share the rows evenly: the first `longer` have one more than `rows_each`.
     tiles: usize,
+    rows_each: usize,
+    longer: usize,
     /// Tiles in one task.
     tiles_per_block: usize,
     blocks: usize,
@@ -59,28 +61,44 @@ impl Plan {
     fn new<F>(product: &Product<F>, tiles: &Tiles<F>, threads: usize) -> Self {
         let &Product { m, k, n, .. } = product;
         let work = m * k * n;
-        let row_tiles = m.div_ceil(tiles.rows());
-        let panels = n.div_ceil(2 * tiles.lanes);
+        let panels = (n + 2 * tiles.lanes - 1) >> (2 * tiles.lanes).trailing_zeros();
         let threaded = threads > 1 && work > SERIAL;
+        let pack_left = work > UNPACKED && panels > 2;
+        let pack_right = product.b_column != 1 || m > FEW_ROWS;
+        let one = Self {
+            tiles: 1,
+            rows_each: m,
+            longer: 0,
+            tiles_per_block: 1,
+            blocks: 1,
+            panels,
+            pack_left,
+            pack_right,
+            threaded,
+        };
+        // Apart for the sake of tiny products, whose time the divisions below would double.
+        if m <= tiles.rows() {
+            return one;
+        }
+        let row_tiles = m.div_ceil(tiles.rows());
         let most = ROW_BLOCK / tiles.rows();
         // Fewer tiles to a task where few panels would leave threads without work, but enough to repay packing b.
         let wanted = if threaded { (row_tiles * panels).div_ceil(8 * threads).clamp(4, most) } else { most };
         let blocks = row_tiles.div_ceil(wanted);
+        let tiles_per_block = row_tiles.div_ceil(blocks);
         Self {
             tiles: row_tiles,
-            tiles_per_block: row_tiles.div_ceil(blocks),
+            rows_each: m / row_tiles,
+            longer: m % row_tiles,
+            tiles_per_block,
             blocks,
-            panels,
-            pack_left: work > UNPACKED && panels > 2,
-            pack_right: product.b_column != 1 || m > FEW_ROWS,
-            threaded,
+            ..one
         }
     }
 
     /// The first row of a tile; of the tile after the last, the number of rows.
-    fn first_row(&self, m: usize, tile: usize) -> usize {
-        let (rows, extra) = (m / self.tiles, m % self.tiles);
-        tile * rows + tile.min(extra)
+    fn first_row(&self, tile: usize) -> usize {
+        tile * self.rows_each + tile.min(self.longer)
     }
 }
 
@@ -101,8 +119,8 @@ unsafe fn pack_left<F: Real>(
     let to = crate::pool::Shareable::new(packed);
     let task = |_: usize, task: usize| {
         let (tile, piece) = (task % plan.tiles, task / plan.tiles);
-        let first = plan.first_row(m, tile);
-        let rows = plan.first_row(m, tile + 1) - first;
+        let first = plan.first_row(tile);
+        let rows = plan.first_row(tile + 1) - first;
         let begin = piece * PIECE;
         let steps = PIECE.min(k - begin);
         let pack = if a_row == 1 { tiles.copy } else { tiles.transpose };
@@ -154,7 +172,9 @@ pub(super) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
             _ => unsafe { pool.workspace(participant) }.as_mut_ptr().cast(),
         };
         let packed = packed.as_ref().map(|packed| packed.pointer().cast_const());
-        let block = Block { panel: index / plan.blocks, block: index % plan.blocks, packed, workspace };
+        let (panel, block) =
+            if plan.blocks == 1 { (index, 0) } else { (index / plan.blocks, index % plan.blocks) };
+        let block = Block { panel, block, packed, workspace };
         // SAFETY: the caller's promise; blocks are disjoint, the workspace is this participant's.
         unsafe { run_block(tiles, &product, &plan, &block) };
     };
@@ -221,7 +241,7 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
     let last = width - (vectors - 1) * lanes;
     let tile_range =
         block.block * plan.tiles_per_block..plan.tiles.min((block.block + 1) * plan.tiles_per_block);
-    let block_row = plan.first_row(m, tile_range.start);
+    let block_row = plan.first_row(tile_range.start);
     let partial = block.workspace.wrapping_add(PIECE * 2 * lanes);
     let finish = product.finish.at_column(column);
     let mut tile_sums = TileSums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]);
@@ -242,8 +262,8 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
         };
         let (is_first, is_last) = (begin == 0, begin + steps == k);
         for tile in tile_range.clone() {
-            let row = plan.first_row(m, tile);
-            let rows = plan.first_row(m, tile + 1) - row;
+            let row = plan.first_row(tile);
+            let rows = plan.first_row(tile + 1) - row;
             // SAFETY: rows, steps and columns lie inside a, b and c; `sums` has room for the largest tile; partial
             // sums of the block's rows fit into the workspace's second part.
             unsafe {

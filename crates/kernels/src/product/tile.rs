@@ -204,6 +204,21 @@ macro_rules! tiles {
             to_stride: usize,
             fill: bool,
         ) {
+            // One or two columns are placed one number at a time; a whole block would take longer.
+            if width <= 2 {
+                let stored = first_lanes(if fill { LANES } else { width });
+                for p in 0..k {
+                    // SAFETY: as below.
+                    unsafe {
+                        let mut row = [0.0; LANES];
+                        for j in 0..width {
+                            row[j] = *source.add(j * stride + p);
+                        }
+                        store_lanes(to.add(p * to_stride), load(row.as_ptr()), stored);
+                    }
+                }
+                return;
+            }
             for first in (0..width).step_by(LANES) {
                 let columns = LANES.min(width - first);
                 let stored = first_lanes(if fill { LANES } else { columns });
