@@ -203,9 +203,8 @@ impl<'a> Planner<'a> {
         });
         let no_layer = settings.hidden.as_ref().is_some_and(Vec::is_empty);
         let means = match setting.key {
-            "stratify" => matches!(facts.task, Task::Binary | Task::Multiclass),
             "target_scaling" => !facts.task.is_classification(),
-            "class_weight" => facts.task.is_classification(),
+            "stratify" | "class_weight" => matches!(facts.task, Task::Binary | Task::Multiclass),
             "activation" | "normalization" | "dropout" | "initializer" if no_layer => false,
             "initializer" | "output_initializer" => settings.weights.is_none(),
             "patience" | "min_delta" => !self.is("early_stopping", "none"),

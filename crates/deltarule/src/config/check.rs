@@ -189,16 +189,17 @@ impl Config {
             if self.label_smoothing.is_some_and(|share| share > 0.0) {
                 return conflict("label_smoothing", named, "numbers have no labels to smooth; leave it out");
             }
-            if !matches!(self.class_weight, None | Some(ClassWeight::None)) {
-                return conflict(
-                    "class_weight",
-                    named,
-                    "numbers have no classes; use --weight COLUMN for row weights",
-                );
-            }
             if self.stratify == Some(true) {
                 return conflict("stratify", named, "numbers have no classes to share out; leave it out");
             }
+        }
+        let weighted = !matches!(self.class_weight, None | Some(ClassWeight::None));
+        if weighted && !matches!(task, Task::Binary | Task::Multiclass) {
+            return conflict(
+                "class_weight",
+                named,
+                "a row has not one class; use --weight COLUMN for row weights",
+            );
         }
         if task == Task::Multilabel && self.stratify == Some(true) {
             return conflict(

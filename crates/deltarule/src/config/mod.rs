@@ -25,6 +25,7 @@
 
 mod check;
 mod kind;
+pub mod resolve;
 mod schema;
 mod setting;
 mod settings;

@@ -140,7 +140,7 @@ settings! {
         delimiter: String = Choice(&["comma", "tab", "semicolon", "bar", "space", "colon"]), "DELIMITER",
             Nothing("recognised"), Recorded, "semicolon";
         /// The types of columns that are to be read otherwise than inferred.
-        types: BTreeMap<String, String> = Pairs(&Choice(&["number", "category", "boolean", "datetime"])),
+        types: BTreeMap<String, String> = Pairs(&Choice(&["number", "category", "boolean", "datetime", "text"])),
             "COLUMN=TYPE,…", Nothing("inferred"), Recorded, "zip=category,sold=datetime";
         /// Cells that mean "missing", besides the usual ones (empty, NA, NaN, null, None, ?).
         missing: Vec<String> = List(&Text), "TEXT,…", Nothing("the usual ones"), Recorded, "-999,unknown";
@@ -237,8 +237,8 @@ settings! {
         learning_rate: f64 = POSITIVE, "RATE", Planned, Recorded, "0.001",
             only with optimizer ["adamw", "adam", "gradient_descent", "momentum", "nesterov", "rmsprop", "rprop"];
         /// How much of the last step is kept.
-        momentum: f64 = BELOW_ONE, "SHARE", Fixed("0.9"), Recorded, "0.95",
-            only with optimizer ["momentum", "nesterov"];
+        momentum: f64 = BELOW_ONE, "SHARE", Planned, Recorded, "0.95",
+            only with optimizer ["momentum", "nesterov", "rmsprop"];
         /// How much of the running mean of squared gradients is kept.
         rho: f64 = BELOW_ONE, "SHARE", Fixed("0.9"), Recorded, "0.99", only with optimizer ["rmsprop"];
         /// How much of the running mean of gradients is kept.
@@ -271,7 +271,7 @@ settings! {
         /// The rising start of the learning rate: a share of all steps (0.05), or a number of steps (100).
         warmup: Warmup = Either(&[Integer(0, i64::MAX), BELOW_ONE]), "SHARE|STEPS", Fixed("0"), Recorded, "0.05";
         /// Epochs between two falls.
-        step_epochs: usize = COUNT_OF_EPOCHS, "N", Fixed("30"), Recorded, "10", only with schedule ["step"];
+        step_epochs: u64 = COUNT_OF_EPOCHS, "N", Fixed("30"), Recorded, "10", only with schedule ["step"];
         /// The factor of each fall (step, reduce_on_plateau) or of each epoch (exponential).
         gamma: f64 = WITHIN_ONE, "FACTOR", Planned, Recorded, "0.5",
             only with schedule ["exponential", "step", "reduce_on_plateau"];
@@ -283,7 +283,7 @@ settings! {
         /// The share of the steps over which the rate rises.
         peak_fraction: f64 = BELOW_ONE, "SHARE", Planned, Recorded, "0.25", only with schedule ["one_cycle"];
         /// Epochs without a better figure before the rate falls.
-        plateau_patience: usize = COUNT_OF_EPOCHS, "N", Fixed("10"), Recorded, "3",
+        plateau_patience: u64 = COUNT_OF_EPOCHS, "N", Fixed("10"), Recorded, "3",
             only with schedule ["reduce_on_plateau"];
     }
     Training {

@@ -257,6 +257,7 @@ fn settings_that_contradict_each_other_are_refused() {
         &[("task", "regression"), ("early_stopping", "accuracy")],
         &[("task", "regression"), ("cost", "poisson"), ("target_scaling", "log")],
         &[("task", "multilabel"), ("stratify", "true")],
+        &[("task", "multilabel"), ("class_weight", "balanced")],
         &[("task", "binary"), ("cost", "poisson")],
         &[("task", "binary"), ("target_scaling", "log")],
         &[("task", "multiclass"), ("early_stopping", "rmse")],
@@ -312,10 +313,24 @@ fn the_schema_has_every_setting_and_refuses_others() {
     for setting in SETTINGS {
         assert!(schema["properties"][setting.key]["description"].is_string(), "{}", setting.key);
     }
-    assert_eq!(schema["properties"]["momentum"]["exclusiveMaximum"], 1.0);
+    assert_eq!(schema["properties"]["rho"]["exclusiveMaximum"], 1.0);
     assert_eq!(schema["properties"]["seed"]["type"], "integer");
     let rates = &schema["properties"]["learning_rate"]["anyOf"];
     assert_eq!((&rates[0]["exclusiveMinimum"], &rates[1]["const"]), (&0.0.into(), &"auto".into()));
+}
+
+/// `docs/SETTINGS.md` is written by this test where `UPDATE_DOCS` is set, and compared otherwise.
+#[test]
+fn the_page_of_settings_is_the_tables() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/SETTINGS.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, markdown()).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        page == markdown(),
+        "docs/SETTINGS.md is out of date: UPDATE_DOCS=1 cargo test -p deltarule the_page"
+    );
 }
 
 proptest! {

@@ -77,11 +77,11 @@ fn the_plans_of_the_well_known_tables() {
     let table = [
         (
             adult(),
-            ["piecewise", "48", "binary_cross_entropy", "256, 128", "0.2", "256", "23", "log_loss", "0.15"],
+            ["piecewise", "48", "binary_cross_entropy", "256, 128", "0.2", "256", "15", "log_loss", "0.15"],
         ),
-        (diamonds(), ["piecewise", "48", "squared_error", "256, 128", "0", "256", "21", "rmse", "0.15"]),
-        (digits(), ["plain", "unset", "cross_entropy", "512, 256", "0.3", "32", "60", "cost", "0.15"]),
-        (mnist(), ["plain", "unset", "cross_entropy", "512, 256", "0.3", "256", "16", "cost", "unset"]),
+        (diamonds(), ["piecewise", "48", "squared_error", "256, 128", "0", "256", "20", "rmse", "0.15"]),
+        (digits(), ["plain", "unset", "cross_entropy", "512, 256", "0.2", "32", "60", "cost", "0.15"]),
+        (mnist(), ["plain", "unset", "cross_entropy", "512, 256", "0.2", "256", "15", "cost", "unset"]),
         (xor(), ["plain", "unset", "binary_cross_entropy", "16", "0", "all", "1000", "none", "0"]),
     ];
     for (facts, expected) in table {
@@ -99,6 +99,8 @@ fn what_was_said_stands_and_the_rest_adapts_to_it() {
     // A rate that does not fall is a third of one that does.
     assert_eq!(planned(&adult(), &[], &["learning_rate"]), ["0.003"]);
     assert_eq!(planned(&adult(), &[("schedule", "constant")], &["learning_rate"]), ["0.001"]);
+    // A quarter of the rows, half the rate: 0.05·√(1/4).
+    assert_eq!(planned(&xor(), &[("batch_size", "1")], &["learning_rate"]), ["0.025"]);
     // 3e-3·√(64/256) = 1.5e-3.
     assert_eq!(planned(&adult(), &[("batch_size", "64")], &["learning_rate"]), ["0.0015"]);
 }
