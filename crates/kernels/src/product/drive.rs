@@ -54,8 +54,17 @@ struct Plan {
     panels: usize,
     pack_left: bool,
     pack_right: bool,
+    /// Whether the right matrix is too large for the cache and scattered over memory where it is packed.
+    fetch: bool,
+    /// Whether the output is too large for the cache.
+    fetch_output: bool,
+    /// How many panels further a thread probably works next.
+    stride: usize,
     threaded: bool,
 }
+
+/// Numbers from which on a matrix is not expected in the nearer caches.
+const LARGE: usize = 65_536;
 
 impl Plan {
     fn new<F>(product: &Product<F>, tiles: &Tiles<F>, threads: usize) -> Self {
@@ -74,6 +83,9 @@ impl Plan {
             panels,
             pack_left,
             pack_right,
+            fetch: pack_right && product.b_column == 1 && k * n > LARGE,
+            fetch_output: m * n > LARGE,
+            stride: if threaded { threads } else { 1 },
             threaded,
         };
         // Apart for the sake of tiny products, whose time the divisions below would double.
@@ -137,6 +149,23 @@ unsafe fn pack_left<F: Real>(
     } else {
         (0..plan.tiles * pieces).for_each(|index| task(0, index));
     }
+}
+
+/// Asks for the cache lines of `rows` rows of `width` numbers, `stride` apart. Never faults, wherever it points.
+#[inline(always)]
+fn prefetch<F>(first: *const F, stride: usize, rows: usize, width: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for row in 0..rows {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let begin = first.wrapping_add(row * stride).cast::<i8>();
+        let last_byte = (width * size_of::<F>()).saturating_sub(1);
+        for byte in (0..last_byte).step_by(64).chain([last_byte]) {
+            // SAFETY: a prefetch is a hint; it reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(begin.wrapping_add(byte)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (first, stride, rows, width);
 }
 
 /// Runs a product.
@@ -261,9 +290,27 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
             }
         };
         let (is_first, is_last) = (begin == 0, begin + steps == k);
+        // What will be packed next, if it is scattered over memory: this panel's next piece, or the first of the panel
+        // that this thread will probably take next. It is fetched while the tiles are computed, a part by each.
+        let (next_begin, next_column) =
+            if is_last { (0, column + plan.stride * 2 * lanes) } else { (begin + PIECE, column) };
+        let next_steps = PIECE.min(k - next_begin);
+        let fetched = if plan.fetch && next_column + 2 * lanes <= n {
+            next_steps.div_ceil(tile_range.len())
+        } else {
+            0
+        };
         for tile in tile_range.clone() {
             let row = plan.first_row(tile);
             let rows = plan.first_row(tile + 1) - row;
+            if fetched > 0 {
+                let step = (tile - tile_range.start) * fetched;
+                let from = product.b.wrapping_add((next_begin + step) * b_step + next_column);
+                prefetch(from, b_step, fetched.min(next_steps.saturating_sub(step)), 2 * lanes);
+            }
+            if plan.fetch_output {
+                prefetch(product.c.wrapping_add(row * n + column), n, rows, width);
+            }
             // SAFETY: rows, steps and columns lie inside a, b and c; `sums` has room for the largest tile; partial
             // sums of the block's rows fit into the workspace's second part.
             unsafe {
