@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod atomic_file;
+pub mod checkpoint;
 pub mod config;
 pub mod control;
 pub mod dataset;
