@@ -291,12 +291,11 @@ impl Plateau {
         let Schedule::ReduceOnPlateau { patience, threshold, cooldown, .. } = *schedule else {
             return false;
         };
-        let progress = self.best.is_none_or(|best| {
-            let margin = threshold * best.abs();
-            let bar = if metric.higher_is_better() { best + margin } else { best - margin };
-            metric.better(figure, bar)
-        });
-        if progress && !figure.is_nan() {
+        let progress = match self.best {
+            Some(best) => metric.better_by(figure, best, threshold * best.abs()),
+            None => !figure.is_nan(),
+        };
+        if progress {
             self.best = Some(figure);
             self.waited = 0;
         } else {

@@ -4,7 +4,7 @@ use deltarule_kernels::Real;
 use serde::{Deserialize, Serialize};
 
 use super::ranking::area;
-use super::{check_lengths, total_weight, weight_of};
+use super::{check_lengths, rows_of, total_weight, weight_of};
 use crate::event::Figures;
 
 /// Weighted counts of rows, by true and by predicted class.
@@ -218,8 +218,9 @@ pub fn classification<F: Real>(
     weights: Option<&[F]>,
 ) -> Figures {
     let confusion = Confusion::new(probabilities, codes, classes, weights);
-    let total = total_weight(weights, codes.len());
-    let Some(accuracy) = confusion.accuracy() else { return Figures::new() };
+    let (Some(accuracy), Some(total)) = (confusion.accuracy(), total_weight(weights, codes.len())) else {
+        return Figures::new();
+    };
     let rows = Rows::new(probabilities, codes, classes, weights);
     let mut figures = Figures::from([("accuracy".to_owned(), accuracy)]);
     figures.extend(confusion.f1().map(|f1| ("f1".to_owned(), f1)));
@@ -272,45 +273,34 @@ pub fn multilabel<F: Real>(
     labels: usize,
     weights: Option<&[F]>,
 ) -> Figures {
-    let rows = if labels == 0 { 0 } else { targets.len() / labels };
+    let rows = rows_of(targets, labels);
     check_lengths("targets", targets, rows, labels, weights);
     check_lengths("probabilities", probabilities, rows, labels, None);
-    let total = total_weight(weights, rows);
-    if !(total > 0.0) {
-        return Figures::new();
-    }
-    let yes = |index: usize| targets[index].to_f64() > 0.5;
-    // A NaN is neither yes nor no, hence wrong.
-    let right =
-        |index: usize| !probabilities[index].is_nan() && (probabilities[index].to_f64() > 0.5) == yes(index);
-
+    let Some(total) = total_weight(weights, rows) else { return Figures::new() };
     let (mut rows_right, mut labels_right) = (0.0, 0.0);
-    for row in 0..rows {
-        let count = (row * labels..(row + 1) * labels).filter(|&index| right(index)).count();
+    for (row, (probabilities, targets)) in
+        probabilities.chunks_exact(labels).zip(targets.chunks_exact(labels)).enumerate()
+    {
+        // A NaN is neither yes nor no, hence wrong.
+        let right =
+            |(&probability, &target): (&F, &F)| !probability.is_nan() && yes(probability) == yes(target);
+        let count = probabilities.iter().zip(targets).filter(|pair| right(*pair)).count();
         let weight = weight_of(weights, row);
         labels_right += weight * count as f64;
         rows_right += if count == labels { weight } else { 0.0 };
     }
     let (mut f1, mut log_loss, mut areas) = (0.0, 0.0, Vec::new());
     for label in 0..labels {
-        let (mut hits, mut predicted, mut support, mut surprises) = (0.0, 0.0, 0.0, 0.0);
-        for row in 0..rows {
-            let (index, weight) = (row * labels + label, weight_of(weights, row));
-            let probability = probabilities[index];
-            let guess = probability.to_f64() > 0.5;
-            hits += if guess && yes(index) { weight } else { 0.0 };
-            predicted += if guess { weight } else { 0.0 };
-            support += if yes(index) { weight } else { 0.0 };
-            surprises +=
-                weighted(weight, surprise(if yes(index) { probability } else { F::ONE - probability }));
-        }
-        f1 += class_figures(hits, predicted, support).f1;
-        log_loss += surprises / total;
-        let scored = (0..rows).map(|row| {
-            let index = row * labels + label;
-            (probabilities[index].to_f64(), yes(index), weight_of(weights, row))
-        });
-        areas.extend(area(scored.collect()));
+        let rows = || {
+            let pairs = probabilities[label..].iter().zip(&targets[label..]).step_by(labels).enumerate();
+            pairs.map(|(row, (&probability, &target))| (probability, yes(target), weight_of(weights, row)))
+        };
+        let figures = LabelFigures::of(rows());
+        f1 += figures.f1;
+        log_loss += figures.surprises / total;
+        areas.extend(area(
+            rows().map(|(probability, truth, weight)| (probability.to_f64(), truth, weight)).collect(),
+        ));
     }
     let count = labels as f64;
     let mut figures = Figures::from([
@@ -321,6 +311,33 @@ pub fn multilabel<F: Real>(
     ]);
     figures.extend(mean(areas.into_iter()).map(|area| ("roc_auc".to_owned(), area)));
     figures
+}
+
+/// Whether a probability, or a 0/1 target, says yes.
+fn yes<F: Real>(number: F) -> bool {
+    number.to_f64() > 0.5
+}
+
+/// Figures of one label among several.
+struct LabelFigures {
+    f1: f64,
+    /// The weighted sum of −ln(probability of what was the case).
+    surprises: f64,
+}
+
+impl LabelFigures {
+    /// Of rows of (probability, truth, weight).
+    fn of<F: Real>(rows: impl Iterator<Item = (F, bool, f64)>) -> Self {
+        let (mut right, mut predicted, mut support, mut surprises) = (0.0, 0.0, 0.0, 0.0);
+        for (probability, truth, weight) in rows {
+            let guess = yes(probability);
+            right += if guess && truth { weight } else { 0.0 };
+            predicted += if guess { weight } else { 0.0 };
+            support += if truth { weight } else { 0.0 };
+            surprises += weighted(weight, surprise(if truth { probability } else { F::ONE - probability }));
+        }
+        Self { f1: class_figures(right, predicted, support).f1, surprises }
+    }
 }
 
 #[cfg(test)]

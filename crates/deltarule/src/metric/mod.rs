@@ -105,6 +105,17 @@ impl Metric {
         if self.higher_is_better() { a > b } else { a < b }
     }
 
+    /// Whether figure `a` is better than figure `b` by more than `margin` (at least 0): what early stopping calls progress.
+    ///
+    /// ```
+    /// use deltarule::metric::Metric;
+    /// assert!(Metric::R2.better_by(0.75, 0.5, 0.125) && !Metric::R2.better_by(0.75, 0.5, 0.25));
+    /// ```
+    #[must_use]
+    pub fn better_by(self, a: f64, b: f64, margin: f64) -> bool {
+        self.better(a, if self.higher_is_better() { b + margin } else { b - margin })
+    }
+
     /// Whether the figure is defined for the task.
     #[must_use]
     pub fn applies_to(self, task: Task) -> bool {
@@ -182,14 +193,20 @@ pub fn binary_codes<F: Real>(values: &[F]) -> Vec<u32> {
     values.iter().map(|value| u32::from(value.to_f64() > 0.5)).collect()
 }
 
+/// How many rows of `width` numbers there are; none of width 0.
+fn rows_of<F>(numbers: &[F], width: usize) -> usize {
+    numbers.len().checked_div(width).unwrap_or(0)
+}
+
 /// The weight of row `row`.
 fn weight_of<F: Real>(weights: Option<&[F]>, row: usize) -> f64 {
     weights.map_or(1.0, |weights| weights[row].to_f64())
 }
 
-/// W, the rows' weights summed in order.
-fn total_weight<F: Real>(weights: Option<&[F]>, rows: usize) -> f64 {
-    weights.map_or(rows as f64, |weights| weights.iter().map(|weight| weight.to_f64()).sum())
+/// W, the rows' weights summed in order; `None` where there is no weight to divide by.
+fn total_weight<F: Real>(weights: Option<&[F]>, rows: usize) -> Option<f64> {
+    let total = weights.map_or(rows as f64, |weights| weights.iter().map(|weight| weight.to_f64()).sum());
+    (total > 0.0).then_some(total)
 }
 
 /// # Panics

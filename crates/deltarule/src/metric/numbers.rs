@@ -3,7 +3,7 @@
 use deltarule_kernels::Real;
 use serde::{Deserialize, Serialize};
 
-use super::{check_lengths, total_weight, weight_of};
+use super::{check_lengths, rows_of, total_weight, weight_of};
 use crate::event::Figures;
 
 /// The figures of numbers: `mae`, `r2`, `rmse`, each the unweighted mean over the outputs.
@@ -36,13 +36,10 @@ pub fn regression<F: Real>(
     outputs: usize,
     weights: Option<&[F]>,
 ) -> Figures {
-    let rows = if outputs == 0 { 0 } else { targets.len() / outputs };
+    let rows = rows_of(targets, outputs);
     check_lengths("targets", targets, rows, outputs, weights);
     check_lengths("predictions", predictions, rows, outputs, None);
-    let total = total_weight(weights, rows);
-    if !(total > 0.0) {
-        return Figures::new();
-    }
+    let Some(total) = total_weight(weights, rows) else { return Figures::new() };
     let (mut mae, mut rmse, mut r2) = (0.0, 0.0, 0.0);
     for output in 0..outputs {
         let sums = Sums::new(predictions, targets, outputs, output, weights, total);
@@ -169,13 +166,10 @@ pub fn residual_summary<F: Real>(
     outputs: usize,
     weights: Option<&[F]>,
 ) -> Vec<ResidualSummary> {
-    let rows = if outputs == 0 { 0 } else { targets.len() / outputs };
+    let rows = rows_of(targets, outputs);
     check_lengths("targets", targets, rows, outputs, weights);
     check_lengths("predictions", predictions, rows, outputs, None);
-    let total = total_weight(weights, rows);
-    if !(total > 0.0) {
-        return Vec::new();
-    }
+    let Some(total) = total_weight(weights, rows) else { return Vec::new() };
     (0..outputs)
         .map(|output| {
             let mut residuals: Vec<(LargeResidual, f64)> = (0..rows)

@@ -131,7 +131,7 @@ impl<F: Real> Optimizer<F> {
                 [(_, first), (_, second)],
             ) => {
                 // The decay rides on the sweep: one pass over each part, decayed or not.
-                let bias = [beta1, beta2].map(|beta| F::from_f64(one_minus_power(beta, steps)));
+                let bias = [beta1, beta2].map(|beta| F::from_f64(1.0 - beta.powf(steps as f64)));
                 let [beta1, beta2, epsilon] = [beta1, beta2, epsilon].map(F::from_f64);
                 for_parts(params.len(), if weight_decay == 0.0 { &[] } else { decayed }, |part, decays| {
                     let decay = if decays { F::from_f64(weight_decay) } else { F::ZERO };
@@ -149,11 +149,6 @@ impl<F: Real> Optimizer<F> {
             _ => unreachable!("`new` made the slots of this optimizer"),
         }
     }
-}
-
-/// 1 − βᵗ.
-fn one_minus_power(beta: f64, steps: u64) -> f64 {
-    1.0 - beta.powf(steps as f64)
 }
 
 /// Calls `f` for the consecutive parts of `0..length`, each either one of `ranges` (ascending) or a gap between them.
@@ -200,6 +195,7 @@ fn rprop<F: Real>(spec: &OptimizerSpec, w: &mut [F], dw: &[F], previous: &mut [F
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // a list of one range is meant
 mod tests {
     use super::*;
     use proptest::prelude::*;

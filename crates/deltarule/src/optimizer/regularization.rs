@@ -150,6 +150,7 @@ fn limit_columns<F: Real>(w: &mut [F], fan_out: usize, limit: f64) {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // a list of one range is meant
 mod tests {
     use super::*;
     use proptest::prelude::*;
