@@ -95,6 +95,21 @@ fn pools() -> Vec<Pool> {
 }
 
 #[test]
+fn each_instruction_set_has_its_own_tiles_and_all_of_this_machine_are_tested() {
+    for (pool, isa) in pools().iter().zip(InstructionSet::available()) {
+        assert_eq!(pool.instruction_set(), isa);
+        let lanes = match isa {
+            InstructionSet::Portable => 4,
+            InstructionSet::Avx2 => 8,
+            InstructionSet::Avx512 => 16,
+        };
+        assert_eq!((f32::tiles(isa).lanes, f64::tiles(isa).lanes), (lanes, lanes / 2));
+    }
+    #[cfg(target_arch = "x86_64")]
+    assert_eq!(pools().len() > 1, is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
+}
+
+#[test]
 fn small_shapes() {
     for pool in pools() {
         for batch in 0..=17 {
