@@ -130,8 +130,13 @@ impl CategoryRecipe {
 
     /// The code of each word of a dictionary.
     pub(super) fn codes_of(&self, dictionary: &[String]) -> Vec<u32> {
+        const FEW: usize = 4; // a served row: searching costs less than an index of the whole vocabulary
         let none = self.cardinality() as u32;
         match &self.vocabulary {
+            Vocabulary::Words(words) if dictionary.len() <= FEW => {
+                let code = |word: &String| words.iter().position(|known| known == word);
+                dictionary.iter().map(|word| code(word).map_or(none, |code| code as u32)).collect()
+            }
             Vocabulary::Words(words) => {
                 let index: HashMap<&str, u32> = words.iter().map(String::as_str).zip(0..).collect();
                 dictionary.iter().map(|word| index.get(word.as_str()).copied().unwrap_or(none)).collect()
@@ -147,7 +152,7 @@ impl CategoryRecipe {
         match &self.vocabulary {
             Vocabulary::Words(words) => names.extend(words.iter().map(|word| format!("{column}={word}"))),
             Vocabulary::Hashed(buckets) => {
-                names.extend((0..*buckets).map(|bucket| format!("{column}=#{bucket}")))
+                names.extend((0..*buckets).map(|bucket| format!("{column}=#{bucket}")));
             }
         }
         if self.missing {

@@ -104,6 +104,16 @@ pub fn pixel_like(table: &Table, rows: &[u32], options: &EncoderOptions) -> Opti
     (highest > lowest).then_some((lowest, highest))
 }
 
+/// How many columns become features of numbers (datetimes and truth values among them), and how many become
+/// categories, before any is dropped.
+#[must_use]
+pub fn feature_counts(table: &Table, options: &EncoderOptions) -> (usize, usize) {
+    let columns = candidates(table, options);
+    let is_category = |column: &&&Column| is_words(column.column_type()) || wants_category(column, options);
+    let categories = columns.iter().filter(is_category).count();
+    (columns.len() - categories, categories)
+}
+
 fn declared(column: &Column, options: &EncoderOptions) -> Option<ColumnType> {
     options.types.iter().find(|(name, _)| *name == column.name).map(|(_, kind)| *kind)
 }
@@ -237,7 +247,7 @@ impl<'a> Fit<'a> {
     }
 
     fn category(&mut self, column: &'a Column, asked_for: bool) -> Option<Recipe> {
-        let words = Words::of(column);
+        let words = Words::of(column, self.rows);
         let (found, missing) = occurring(&words, self.rows);
         if self.drops(column, found.is_empty(), found.len() == 1 && !missing) {
             return None;
@@ -390,7 +400,7 @@ fn fingerprint(words: &Words<'_>, rows: &[u32]) -> u64 {
 fn equal(a: &Column, b: &Column, rows: &[u32]) -> bool {
     match (&a.data, &b.data) {
         (ColumnData::Text(_), ColumnData::Text(_)) => {
-            let (a, b) = (Words::of(a), Words::of(b));
+            let (a, b) = (Words::of(a, rows), Words::of(b, rows));
             rows.iter().all(|&row| a.get(row) == b.get(row))
         }
         (ColumnData::Datetime(a), ColumnData::Datetime(b)) => {

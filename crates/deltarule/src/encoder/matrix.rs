@@ -60,7 +60,7 @@ pub(super) fn encode<F: Real>(
     table: &Table,
     rows: &[u32],
 ) -> Result<Matrix<F>> {
-    let readers = readers::<F>(features, embedded, table, rows.len())?;
+    let readers = readers::<F>(features, embedded, table, rows)?;
     let mut dense = vec![F::ZERO; rows.len() * dense_width];
     let mut codes = vec![0; rows.len() * code_width];
     for (block, rows) in rows.chunks(BLOCK).enumerate() {
@@ -80,7 +80,7 @@ fn readers<'a, F: Real>(
     features: &'a [Feature],
     embedded: usize,
     table: &'a Table,
-    rows: usize,
+    rows: &[u32],
 ) -> Result<Vec<Placed<'a, F>>> {
     let (mut dense, mut table_code, mut group_code) = (0, 0, embedded);
     let mut placed = Vec::with_capacity(features.len());
@@ -91,7 +91,9 @@ fn readers<'a, F: Real>(
         dense += width;
         let reader = match &feature.recipe {
             Recipe::Number(recipe) => match &column.data {
-                ColumnData::U8(values) if rows > 256 => Reader::Bytes { values, becomes: bytes(recipe) },
+                ColumnData::U8(values) if rows.len() > 256 => {
+                    Reader::Bytes { values, becomes: bytes(recipe) }
+                }
                 _ => Reader::Numbers { name: &feature.name, numbers: Numbers::of(column)?, recipe },
             },
             Recipe::Datetime(recipe) => Reader::Times { times: times(column)?, recipe },
@@ -107,7 +109,7 @@ fn readers<'a, F: Real>(
                         group_code += 1;
                     }
                 }
-                words(recipe, Words::of(column))
+                words(recipe, Words::of(column, rows))
             }
         };
         placed.push(Placed { reader, slot, width });

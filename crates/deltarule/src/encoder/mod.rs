@@ -60,11 +60,11 @@ use serde::{Deserialize, Serialize};
 
 pub use category::embedding_dimension;
 pub use class_weight::ClassWeight;
-pub use features::pixel_like;
+pub use features::{feature_counts, pixel_like};
 pub use note::Note;
 pub use options::{DatetimePart, EncoderOptions, NumericEncoding, Scaling, TargetScaling};
 pub use rows::{UsableRows, strata, usable_rows};
-pub use target::infer_task;
+pub use target::{infer_task, skewed_target};
 
 use category::Form;
 use features::{Feature, Recipe};

@@ -71,8 +71,11 @@ pub fn strata(table: &Table, rows: &[u32], options: &EncoderOptions) -> Result<O
     if task == Task::Regression {
         return Ok(None);
     }
-    let columns =
-        options.target.iter().map(|name| Ok(Words::of(table.column(name)?))).collect::<Result<Vec<_>>>()?;
+    let columns = options
+        .target
+        .iter()
+        .map(|name| Ok(Words::of(table.column(name)?, rows)))
+        .collect::<Result<Vec<_>>>()?;
     let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
     let mut number = |row: &u32| {
         let key = columns.iter().map(|words| words.codes[*row as usize]).collect();

@@ -110,7 +110,7 @@ fn numbers(column: &Column, rows: &[u32]) -> Result<Option<Vec<f64>>> {
 
 fn infer_single(column: &Column, rows: &[u32]) -> Result<Task> {
     let Some(values) = numbers(column, rows)? else {
-        let (found, _) = occurring(&Words::of(column), rows);
+        let (found, _) = occurring(&Words::of(column, rows), rows);
         check_classes(&column.name, found.len(), rows.len())?;
         return Ok(if found.len() == 2 { Task::Binary } else { Task::Multiclass });
     };
@@ -246,7 +246,7 @@ impl TargetEncoder {
 
     /// The class of each row; `None` where it is missing or was not in the training rows.
     pub(super) fn class_codes(&self, table: &Table, rows: &[u32]) -> Result<Vec<Option<u32>>> {
-        let words = Words::of(needed(table, &self.columns[0])?);
+        let words = Words::of(needed(table, &self.columns[0])?, rows);
         let index: HashMap<&str, u32> = self.classes.iter().map(String::as_str).zip(0..).collect();
         let known: Vec<Option<u32>> =
             words.dictionary.iter().map(|word| index.get(word.as_str()).copied()).collect();
@@ -318,7 +318,7 @@ impl TargetEncoder {
         if self.classes.len() > SHOWN {
             known.push_str(" …");
         }
-        Ok(match Words::of(needed(table, name)?).get(row) {
+        Ok(match Words::of(needed(table, name)?, &[row]).get(row) {
             None => unusable(
                 name,
                 format!("it is missing in row {row_number}"),
@@ -377,7 +377,7 @@ fn check_labels(column: &str, values: &[f64], rows: &[u32]) -> Result<()> {
 
 fn fit_classes(column: &Column, rows: &[u32], task: Task) -> Result<Vec<String>> {
     numbers(column, rows)?; // refuses datetimes and infinities
-    let (mut classes, _) = occurring(&Words::of(column), rows);
+    let (mut classes, _) = occurring(&Words::of(column, rows), rows);
     check_classes(&column.name, classes.len(), rows.len())?;
     if task == Task::Binary && classes.len() != 2 {
         let next = "choose the task multiclass or regression";
@@ -424,6 +424,19 @@ fn fit_scale(column: &str, values: &[f64], scaling: TargetScaling) -> Result<Tar
             })
         }
     }
+}
+
+/// Whether every target of a regression is better learnt on a logarithmic scale, by the rule of
+/// [`TargetScaling::Auto`], judged on these rows. False where a target cannot be learnt at all: fitting says why.
+#[must_use]
+pub fn skewed_target(table: &Table, rows: &[u32], options: &EncoderOptions, task: Task) -> bool {
+    let is_skewed = |name: &String| -> Result<bool> {
+        let values = needs_numbers(table.column(name)?, rows, task)?;
+        Ok(fit_scale(name, &values, TargetScaling::Auto)?.log_unit.is_some())
+    };
+    task == Task::Regression
+        && !options.target.is_empty()
+        && options.target.iter().all(|name| is_skewed(name).unwrap_or(false))
 }
 
 /// The third standardised moment.

@@ -127,6 +127,7 @@ fn words_become_numbers_groups_or_tables_by_their_number() {
         alternating(120),
     ]);
     let options = EncoderOptions { one_hot_limit: 20, hash_limit: 45, ..options() };
+    assert_eq!(feature_counts(&table, &options), (0, 4));
     let encoder = fit(&table, &options);
     let shape = encoder.input_shape();
     // forty: ⌈1.6·40^0.56⌉ = ⌈1.6·7.891⌉ = 13; fifty is hashed into 45 buckets: ⌈1.6·8.429⌉ = 14.
@@ -339,10 +340,12 @@ fn row_weights_are_read_and_checked() {
 /// Columns of every type with missing values, from a list of small numbers.
 fn mixed(rows: &[(u8, u8, u8)]) -> Table {
     let words = ["red", "green", "blue", "black", "white"];
-    let number = |value: u8| if value % 11 == 0 { f64::NAN } else { f64::from(value % 50) };
-    let truth = |value: u8| (value % 7 != 0).then_some(value % 2 == 0);
-    let time = |value: u8| if value % 13 == 0 { MISSING_TIME } else { i64::from(value) * 40_000_000_000_000 };
-    let word = |value: u8| (value % 9 != 0).then(|| words[usize::from(value) % words.len()]);
+    let number = |value: u8| if value.is_multiple_of(11) { f64::NAN } else { f64::from(value % 50) };
+    let truth = |value: u8| (!value.is_multiple_of(7)).then_some(value.is_multiple_of(2));
+    let time = |value: u8| {
+        if value.is_multiple_of(13) { MISSING_TIME } else { i64::from(value) * 40_000_000_000_000 }
+    };
+    let word = |value: u8| (!value.is_multiple_of(9)).then(|| words[usize::from(value) % words.len()]);
     table(vec![
         Column::numbers("n", rows.iter().map(|row| number(row.0)).collect()),
         Column::new("p", ColumnData::U8(rows.iter().map(|row| row.1).collect())),

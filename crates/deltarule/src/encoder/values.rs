@@ -77,42 +77,40 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Reads any column as words: numbers as they are written shortest (`5`, `0.25`).
-    pub(super) fn of(column: &'a Column) -> Self {
+    /// Reads these rows of any column as words: numbers as they are written shortest (`5`, `0.25`). Of other rows there
+    /// is no code to be relied on.
+    pub(super) fn of(column: &'a Column, rows: &[u32]) -> Self {
         match &column.data {
             ColumnData::Text(text) => {
                 Self { codes: Cow::Borrowed(&text.codes), dictionary: Cow::Borrowed(&text.dictionary) }
             }
-            ColumnData::U8(values) => Self::interned(column, values.iter().map(|&value| u64::from(value))),
+            ColumnData::U8(values) => Self::interned(column, rows, |row| u64::from(values[row])),
             ColumnData::F32(values) => {
-                Self::interned(column, values.iter().map(|value| (f64::from(*value) + 0.0).to_bits()))
+                Self::interned(column, rows, |row| (f64::from(values[row]) + 0.0).to_bits())
             }
-            ColumnData::F64(values) => {
-                Self::interned(column, values.iter().map(|value| (value + 0.0).to_bits()))
-            }
+            ColumnData::F64(values) => Self::interned(column, rows, |row| (values[row] + 0.0).to_bits()),
             ColumnData::Boolean(values) => {
-                Self::interned(column, values.iter().map(|value| value.map_or(2, u64::from)))
+                Self::interned(column, rows, |row| values[row].map_or(2, u64::from))
             }
-            ColumnData::Datetime(values) => Self::interned(column, values.iter().map(|&value| value as u64)),
+            ColumnData::Datetime(values) => Self::interned(column, rows, |row| values[row] as u64),
         }
     }
 
     /// Words of a column that is not text; equal keys have equal words. (−0 is written as 0.)
-    fn interned(column: &Column, keys: impl Iterator<Item = u64>) -> Self {
+    fn interned(column: &Column, rows: &[u32], key: impl Fn(usize) -> u64) -> Self {
         let mut index = HashMap::new();
         let mut dictionary = Vec::new();
-        let codes = keys
-            .enumerate()
-            .map(|(row, key)| {
-                *index.entry(key).or_insert_with(|| match column.word(row) {
-                    None => MISSING_CODE,
-                    Some(word) => {
-                        dictionary.push(if word == "-0" { "0".to_owned() } else { word.into_owned() });
-                        (dictionary.len() - 1) as u32
-                    }
-                })
-            })
-            .collect();
+        let mut codes = vec![0; column.len()];
+        for &row in rows {
+            let row = row as usize;
+            codes[row] = *index.entry(key(row)).or_insert_with(|| match column.word(row) {
+                None => MISSING_CODE,
+                Some(word) => {
+                    dictionary.push(if word == "-0" { "0".to_owned() } else { word.into_owned() });
+                    (dictionary.len() - 1) as u32
+                }
+            });
+        }
         Self { codes: Cow::Owned(codes), dictionary: Cow::Owned(dictionary) }
     }
 

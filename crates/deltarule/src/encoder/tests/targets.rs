@@ -124,6 +124,9 @@ fn a_logarithmic_scale_takes_the_unit_from_the_small_targets() {
     let skewed = with_target(numbers(&(0..40).map(|row| (0.2 * f64::from(row)).exp()).collect::<Vec<_>>()));
     let auto = fit(&skewed, &EncoderOptions { target_scaling: TargetScaling::Auto, ..options() });
     assert!(auto.notes().contains(&Note::LogTarget { column: "y".into() }));
+    let judged = |table: &Table, task| skewed_target(table, &all(table), &options(), task);
+    assert!(judged(&skewed, Task::Regression) && !judged(&skewed, Task::Multiclass));
+    assert!(!judged(&table, Task::Regression), "even steps");
     let negative = with_target(numbers(&[-1.0, 0.5, 3.0]));
     let error = refused(&negative, &EncoderOptions { target_scaling: TargetScaling::Log, ..options() });
     assert!(error.to_string().contains("smallest training value is -1"), "{error}");
