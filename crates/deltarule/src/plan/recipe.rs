@@ -100,7 +100,7 @@ fn choose_encoding(planner: &mut Planner<'_>) {
     planner.choose("scaling", scaling, because);
     match planner.implied("numeric_encoding", encoding) {
         Some((setting, value)) => {
-            planner.choose("numeric_encoding", value, format!("you said {}", setting.key))
+            planner.choose("numeric_encoding", value, format!("you said {}", setting.key));
         }
         None => planner.choose("numeric_encoding", encoding, because),
     }
@@ -152,7 +152,7 @@ fn choose_optimizer(planner: &mut Planner<'_>) {
     };
     match planner.implied("optimizer", usual) {
         Some((setting, optimizer)) => {
-            planner.choose("optimizer", optimizer, format!("you said {}", setting.key))
+            planner.choose("optimizer", optimizer, format!("you said {}", setting.key));
         }
         None => planner.choose("optimizer", usual, because),
     }
@@ -194,7 +194,7 @@ fn choose_rate(planner: &mut Planner<'_>) {
     };
     match planner.implied("schedule", usual) {
         Some((setting, schedule)) => {
-            planner.choose("schedule", schedule, format!("you said {}", setting.key))
+            planner.choose("schedule", schedule, format!("you said {}", setting.key));
         }
         None => planner.choose("schedule", usual, because),
     }
