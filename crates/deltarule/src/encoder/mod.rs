@@ -245,7 +245,7 @@ impl Encoder {
             match &feature.recipe {
                 Recipe::Number(recipe) => recipe.name(&feature.name, &mut names),
                 Recipe::Category(recipe) if recipe.form == Form::Dense => {
-                    recipe.name(&feature.name, &mut names)
+                    recipe.name(&feature.name, &mut names);
                 }
                 Recipe::Category(_) => {}
                 Recipe::Datetime(recipe) => {
