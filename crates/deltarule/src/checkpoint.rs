@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{ErrorKind, Result};
+use crate::network::{Network, NetworkSpec};
 use crate::schedule::Plateau;
 use crate::store::{self, Exact, Kind, Stored, Tensor};
 use crate::trainer::{Best, Snapshot};
@@ -45,6 +46,26 @@ pub struct Finished<F> {
     pub buffers: Vec<F>,
     /// Whatever else the run wants to know of it: figures, epochs. Non-finite numbers are lost (JSON has none).
     pub record: Value,
+}
+
+impl<F: Real> Finished<F> {
+    /// The trained network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ShapeMismatch`] where the numbers are not those of such a network: a file may hold anything.
+    pub fn network(&self, spec: &NetworkSpec) -> Result<Network<F>> {
+        let mut network = spec.build_unset::<F>()?;
+        let lengths = (network.params().len(), network.buffers().len());
+        if lengths != (self.params.len(), self.buffers.len()) {
+            let words = |(params, buffers)| format!("{params} parameters and {buffers} running statistics");
+            let what = format!("the checkpoint's part {:?}", self.part);
+            let (expected, got) = (words(lengths), words((self.params.len(), self.buffers.len())));
+            return Err(ErrorKind::ShapeMismatch { what, expected, got }.into());
+        }
+        network.params_mut().copy_from_slice(&self.params);
+        network.buffers_mut().copy_from_slice(&self.buffers);
+        Ok(network)
+    }
 }
 
 impl<F: Real> Checkpoint<F> {
@@ -274,7 +295,7 @@ mod tests {
     use crate::dataset::{Dataset, Targets};
     use crate::event::Silent;
     use crate::loss::{Cost, Loss};
-    use crate::network::{LayerSpec, NetworkSpec};
+    use crate::network::LayerSpec;
     use crate::optimizer::OptimizerSpec;
     use crate::trainer::{Occasion, Trainer, TrainerSettings};
     use deltarule_kernels::Pool;
@@ -366,6 +387,15 @@ mod tests {
             store::encode(Kind::Checkpoint, &content, &[Tensor::new("params", &[1, 3], &[0.0_f32; 3])])
                 .unwrap();
         assert!(Checkpoint::<f32>::decode(Path::new("c"), bytes).is_err());
+    }
+
+    #[test]
+    fn a_finished_part_gives_its_network_if_it_fits() {
+        let spec = NetworkSpec::new(2).dense(1, Activation::Identity); // two weights and a bias
+        let part = example().finished.remove(0);
+        assert_eq!(part.network(&spec).unwrap().params(), [1.0, -0.0, f32::MIN_POSITIVE]);
+        let wider = NetworkSpec::new(3).dense(1, Activation::Identity);
+        assert!(matches!(part.network(&wider).unwrap_err().kind(), ErrorKind::ShapeMismatch { .. }));
     }
 
     #[test]

@@ -85,7 +85,9 @@ impl RunFolder {
             }
             Progress::Finished => ("holds a finished run", "delete it"),
             Progress::Resumable => ("holds an interrupted run", "say --resume to go on with it"),
-            Progress::Begun => ("holds a run that ended before its first checkpoint", "delete it"),
+            Progress::Begun => {
+                ("holds a run that ended before its first checkpoint", "say --resume to begin it again")
+            }
         };
         Err(ErrorKind::Conflict {
             first: "a new run".into(),
@@ -420,7 +422,7 @@ mod tests {
         folder.write_config("epochs = 3\n").unwrap();
         assert_eq!(folder.read_config().unwrap(), "epochs = 3\n");
         for (file, progress, advice) in [
-            (folder.config(), Progress::Begun, "delete"),
+            (folder.config(), Progress::Begun, "--resume"),
             (folder.checkpoint(), Progress::Resumable, "--resume"),
             (folder.model(), Progress::Finished, "delete"),
         ] {

@@ -45,6 +45,7 @@
 
 mod category;
 mod class_weight;
+mod describe;
 mod features;
 mod matrix;
 mod note;

@@ -59,6 +59,9 @@ pub struct ColumnSummary {
     pub column_type: ColumnType,
     /// `feature` or `target`.
     pub role: &'static str,
+    /// What becomes of a feature, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
 }
 
 /// A layer.
@@ -84,9 +87,12 @@ impl ModelSummary {
             Members::F32(networks) => (networks[0].params().len(), layers(&networks[0])),
             Members::F64(networks) => (networks[0].params().len(), layers(&networks[0])),
         };
-        let features = encoder.feature_columns().len();
+        let encodings = encoder.column_encodings();
+        // Features come first, then targets.
         let columns = encoder.column_types().into_iter().enumerate().map(|(i, (name, column_type))| {
-            ColumnSummary { name, column_type, role: if i < features { "feature" } else { "target" } }
+            let encoding = encodings.get(i).cloned();
+            let role = if encoding.is_some() { "feature" } else { "target" };
+            ColumnSummary { name, column_type, role, encoding }
         });
         Self {
             format: store::VERSION,

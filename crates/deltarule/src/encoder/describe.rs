@@ -1,0 +1,94 @@
+//! The recipes in words.
+
+use super::Encoder;
+use super::category::{CategoryRecipe, Form, Vocabulary};
+use super::features::{DatetimeRecipe, Recipe};
+use super::number::NumberRecipe;
+
+impl Encoder {
+    /// What becomes of each feature's column, in words and in the order of [`Encoder::feature_columns`]: `scaled, 16
+    /// bins`, `8 categories, a 0/1 number each`, `year, month`.
+    #[must_use]
+    pub fn column_encodings(&self) -> Vec<String> {
+        self.stored.features.iter().map(|feature| describe(&feature.recipe)).collect()
+    }
+}
+
+fn describe(recipe: &Recipe) -> String {
+    match recipe {
+        Recipe::Number(recipe) => number(recipe),
+        Recipe::Category(recipe) => category(recipe),
+        Recipe::Datetime(recipe) => datetime(recipe),
+    }
+}
+
+fn with_missing(mut words: Vec<String>, missing: bool) -> String {
+    if missing {
+        words.push("whether missing".to_owned());
+    }
+    words.join(", ")
+}
+
+fn number(recipe: &NumberRecipe) -> String {
+    let mut words = Vec::new();
+    if recipe.scale.is_some() {
+        words.push("scaled".to_owned());
+    }
+    if !recipe.edges.is_empty() {
+        words.push(format!("{} bins", recipe.edges.len() - 1));
+    }
+    with_missing(words, recipe.missing)
+}
+
+fn category(recipe: &CategoryRecipe) -> String {
+    let what = match &recipe.vocabulary {
+        Vocabulary::Words(words) if recipe.missing => format!("{} categories and missing", words.len()),
+        Vocabulary::Words(words) => format!("{} categories", words.len()),
+        Vocabulary::Hashed(buckets) => format!("hashed into {buckets} buckets"),
+    };
+    match recipe.form {
+        Form::Dense => format!("{what}, a 0/1 number each"),
+        Form::OneHot => format!("{what}, one-hot"),
+        Form::Embedded(dimension) => format!("{what}, a learnt table of {dimension} numbers each"),
+    }
+}
+
+fn datetime(recipe: &DatetimeRecipe) -> String {
+    with_missing(recipe.parts.iter().map(|(part, _)| part.name().to_owned()).collect(), recipe.missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::encoder::{DatetimePart, Encoder, EncoderOptions};
+    use crate::table::{Column, ColumnData, Table};
+
+    #[test]
+    fn each_recipe_is_told_in_words() {
+        let rows = 24_usize;
+        let number = |f: fn(usize) -> f64| (0..rows).map(f).collect::<Vec<f64>>();
+        let words: Vec<String> = (0..rows).map(|row| format!("w{}", row % 9)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let day = 86_400_000_000_i64;
+        let columns = vec![
+            Column::numbers("plain", number(|row| (row * row) as f64 + 0.5)),
+            Column::numbers("holes", number(|row| if row % 3 == 0 { f64::NAN } else { row as f64 / 7.0 })),
+            Column::words("few", &words.iter().map(|word| &word[..2]).collect::<Vec<_>>()),
+            Column::new("when", ColumnData::Datetime((0..rows as i64).map(|row| row * 40 * day).collect())),
+            Column::words("y", &(0..rows).map(|row| ["no", "yes"][row % 2]).collect::<Vec<_>>()),
+        ];
+        let table = Table::new("t", columns).unwrap();
+        let options = EncoderOptions {
+            target: vec!["y".into()],
+            datetime_parts: vec![DatetimePart::Year, DatetimePart::Month],
+            sparse_above: 100,
+            ..EncoderOptions::default()
+        };
+        let all: Vec<u32> = (0..rows as u32).collect();
+        let encoder = Encoder::fit(&table, &all, &options).unwrap();
+        let encodings = encoder.column_encodings();
+        assert_eq!(encodings.len(), encoder.feature_columns().len());
+        let expected =
+            ["scaled", "scaled, whether missing", "9 categories, a 0/1 number each", "year, month"];
+        assert_eq!(encodings, expected);
+    }
+}
