@@ -224,10 +224,10 @@ pub fn write(path: &Path, kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -
     write_atomically(path, &bytes)
 }
 
-/// The bytes of a model or checkpoint file, as [`write`] writes them.
+/// The bytes of a model or checkpoint file, as [`write()`] writes them.
 ///
 /// # Errors
-/// As [`write`], with an empty path.
+/// As [`write()`], with an empty path.
 pub fn encode(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8>> {
     to_file(kind, content, tensors).map_err(|got| bad_tensors(Path::new(""), got))
 }
@@ -252,7 +252,7 @@ fn to_file(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8
 /// Writes tensors as plain safetensors, without a word of deltarule's own: what NumPy or PyTorch users read.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_plain(path: &Path, tensors: &[Tensor<'_>]) -> Result<()> {
     let bytes = to_safetensors(tensors, None).map_err(|got| bad_tensors(path, got))?;
     write_atomically(path, &bytes)
