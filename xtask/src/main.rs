@@ -1,2 +1,61 @@
-//! Tasks.
-fn main() {}
+//! The project's own commands, run as `cargo xtask NAME`.
+//!
+//! `test` is the one that matters: from a fresh clone it sets up what it needs and runs every check there is, in the
+//! order in which failures are cheap to find. Nothing is skipped silently: a missing program, a test binary without
+//! tests and an ignored test are failures.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod everything;
+mod features;
+mod machine;
+mod steps;
+mod tally;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::steps::Steps;
+
+const HELP: &str = "\
+The project's own commands.
+
+Usage: cargo xtask COMMAND
+
+  test              everything that has to hold before a change is merged
+  accept [NAME..]   accuracy on real data over several seeds, all of it or what is named
+  settings          write docs/SETTINGS.md anew from the settings' definitions
+  help              this page
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut steps = Steps::new(workspace_root());
+    let outcome = match words.as_slice() {
+        ["test"] => everything::test(&mut steps),
+        ["accept", names @ ..] => accept::run_named(&mut steps, names),
+        ["settings"] => everything::write_settings_page(&mut steps),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("cargo xtask: no such command: {}\n\n{HELP}", words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = &outcome {
+        eprintln!("\ncargo xtask: {error:#}");
+    }
+    steps.close(outcome.is_ok());
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The folder that holds the workspace: the parent of this crate's.
+fn workspace_root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}

@@ -1,0 +1,112 @@
+//! `cargo xtask test`: the list of what has to hold, cheapest first.
+//!
+//! One profile (`dev`) and one target folder serve all of it, so that the dependencies are checked once and compiled
+//! once: the tests, the examples, the binary, and the packages as they would be published share them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::steps::Steps;
+use crate::{accept, features, machine};
+
+/// Runs everything, ending at the first step that fails.
+pub fn test(steps: &mut Steps) -> Result<()> {
+    machine::set_up(steps)?;
+    steps.run("format", steps.cargo(&["fmt", "--all", "--check"]))?;
+    steps.run("lints", steps.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    lint_feature_sets(steps)?;
+    documentation(steps)?;
+    licences(steps)?;
+    steps.run_tests("tests", steps.cargo(&["test", "--workspace"]))?;
+    steps.run_tests(
+        "tests without features",
+        steps.cargo(&["test", "--package", "deltarule", "--no-default-features"]),
+    )?;
+    examples(steps)?;
+    packages(steps)?;
+    accept::run_quick(steps)
+}
+
+/// The library with no feature, with each one alone, and with all: each without a warning, tests and examples included.
+/// The default set is what `lints` has seen already.
+fn lint_feature_sets(steps: &mut Steps) -> Result<()> {
+    let names = features::of_manifest(&steps.root().join("crates/deltarule/Cargo.toml"))?;
+    let mut sets = vec![vec!["--no-default-features"]];
+    sets.extend(names.iter().map(|name| vec!["--no-default-features", "--features", name]));
+    sets.push(vec!["--all-features"]);
+    for set in sets {
+        let words =
+            [&["clippy", "--package", "deltarule", "--all-targets"], &set[..], &["--", "-D", "warnings"]]
+                .concat();
+        let name = format!("lints, library with {}", set.join(" "));
+        steps.run(&name, steps.cargo(&words))?;
+    }
+    Ok(())
+}
+
+/// The pages that docs.rs would build, with a broken link an error.
+fn documentation(steps: &mut Steps) -> Result<()> {
+    let mut command = steps.cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    steps.run("documentation", command)
+}
+
+/// Licences, banned and doubled crates, and where crates come from.
+fn licences(steps: &mut Steps) -> Result<()> {
+    let deny = machine::cargo_deny(steps)?;
+    let mut command = steps.program(deny);
+    command.args(["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]);
+    steps.run("licences, bans, sources", command)
+}
+
+/// Every example is built, and the library's are run: each prints its numbers and exits 0.
+fn examples(steps: &mut Steps) -> Result<()> {
+    steps.run("build examples", steps.cargo(&["build", "--workspace", "--examples"]))?;
+    let built = steps.target().join("debug/examples");
+    for name in example_names(&steps.root().join("crates/deltarule/examples"))? {
+        let command = steps.program(built.join(&name));
+        steps.run(&format!("example {name}"), command)?;
+    }
+    Ok(())
+}
+
+/// The examples in a folder: `name.rs`, or a folder `name` with a `main.rs`.
+fn example_names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let entries = folder.read_dir().with_context(|| format!("could not read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let is_example =
+            path.extension().is_some_and(|ending| ending == "rs") || path.join("main.rs").is_file();
+        if let (true, Some(stem)) = (is_example, path.file_stem()) {
+            names.push(stem.to_string_lossy().into_owned());
+        }
+    }
+    ensure!(!names.is_empty(), "{}: expected examples, got none", folder.display());
+    names.sort();
+    Ok(names)
+}
+
+/// The crates packed as for publishing, each built from its package alone.
+fn packages(steps: &mut Steps) -> Result<()> {
+    let words = ["publish", "--workspace", "--exclude", "xtask", "--dry-run", "--allow-dirty"];
+    let mut command = steps.cargo(&words);
+    // A package is a workspace of its own that knows neither our target folder nor our profiles; told of both, it
+    // takes the compiled dependencies that are there.
+    command.arg("--config").arg(r#"profile.dev.package."*".opt-level=2"#);
+    command.arg("--config").arg(r#"profile.dev.package."*".debug=false"#);
+    command.env("CARGO_TARGET_DIR", absolute(steps)?);
+    steps.run("packages", command)
+}
+
+fn absolute(steps: &Steps) -> Result<PathBuf> {
+    std::path::absolute(steps.target()).context("could not tell the current folder")
+}
+
+/// Writes `docs/SETTINGS.md` anew: the test that compares the page with the definitions writes it when asked to.
+pub fn write_settings_page(steps: &mut Steps) -> Result<()> {
+    let mut command = steps.cargo(&["test", "--quiet", "--package", "deltarule", "--test", "settings_page"]);
+    command.env("DELTARULE_WRITE_SETTINGS", "1");
+    steps.run("settings page", command)
+}

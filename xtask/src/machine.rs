@@ -1,0 +1,84 @@
+//! What has to be on the machine: programs of the system, components of the toolchain, tools of our own.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::steps::Steps;
+
+/// A program of the system and the Debian package that brings it.
+struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+/// Programs of the system that building and testing call.
+const PROGRAMS: [Program; 2] =
+    // The linker's driver, and the compiler of the C sources in zstd.
+    [Program { name: "cc", package: "gcc" }, Program { name: "git", package: "git" }];
+
+/// Components of the Rust toolchain beyond the compiler.
+const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
+
+/// The version of cargo-deny that is built when there is none; the newest that Rust 1.95 compiles.
+const DENY_VERSION: &str = "0.20.2";
+
+/// Sees that all of it is there.
+///
+/// Packages of the system are installed when we are root or `CI` is set; otherwise the command that would do it is
+/// printed and the run fails.
+pub fn set_up(steps: &mut Steps) -> Result<()> {
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|program| !answers(program.name, &["--version"]))
+        .map(|program| program.package)
+        .collect();
+    if !missing.is_empty() {
+        let install =
+            format!("apt-get update && apt-get install --yes --no-install-recommends {}", missing.join(" "));
+        if !is_root() && std::env::var_os("CI").is_none() {
+            bail!("missing on this machine: {}. Install with: sudo sh -c '{install}'", missing.join(", "));
+        }
+        let mut command = steps.program("sh");
+        command.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");
+        steps.run("system packages", command)?;
+    }
+    for (subcommand, component) in COMPONENTS {
+        if !answers("cargo", &[subcommand, "--version"]) {
+            bail!(
+                "missing in this Rust toolchain: {component}. Install with: rustup component add {component}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Where cargo-deny lies; built first where it is missing, which takes minutes, once.
+pub fn cargo_deny(steps: &mut Steps) -> Result<PathBuf> {
+    let wanted = format!("cargo-deny {DENY_VERSION}");
+    let tools = steps.target().join("tools");
+    let own = tools.join("bin").join("cargo-deny");
+    for path in [PathBuf::from("cargo-deny"), own.clone()] {
+        let said = Command::new(&path).arg("--version").stderr(Stdio::null()).output();
+        if said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim() == wanted) {
+            return Ok(path);
+        }
+    }
+    let mut command = steps.cargo(&["install", "--locked", "--profile", "dev", "--force"]);
+    command.arg(format!("cargo-deny@{DENY_VERSION}")).arg("--root").arg(&tools);
+    // It runs for a second, so what counts is the time to compile it: no optimization, no debugging information.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_TARGET_DIR", tools.join("build"));
+    steps.run("build cargo-deny", command)?;
+    Ok(own)
+}
+
+fn answers(program: &str, words: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|said| said.stdout.trim_ascii() == b"0")
+}
