@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod atomic_file;
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
 pub mod control;
@@ -21,6 +22,7 @@ pub mod network;
 pub mod optimizer;
 pub mod plan;
 pub mod random;
+pub mod run;
 pub mod run_folder;
 pub mod schedule;
 pub mod split;

@@ -57,8 +57,6 @@ pub struct Facts {
     pub categorical_columns: usize,
     /// Whether the features are the pixels of an image: [`pixel_like`](crate::encoder::pixel_like).
     pub pixel_like: bool,
-    /// Whether a regression's target has no negative value and a skewness above 1 that its logarithm lessens.
-    pub skewed_target: bool,
 }
 
 impl Facts {
@@ -75,7 +73,6 @@ impl Facts {
             numeric_columns: 0,
             categorical_columns: 0,
             pixel_like: false,
-            skewed_target: false,
         }
     }
 }

@@ -168,6 +168,7 @@ pub fn encoder_options(config: &Config, task: Task) -> Result<EncoderOptions> {
         ignore,
         types: types(config)?,
         categorical: config.categorical.clone().unwrap_or_default(),
+        keep_constant: config.keep_constant.unwrap_or(defaults.keep_constant),
         datetime_parts,
         scaling,
         numeric_encoding,

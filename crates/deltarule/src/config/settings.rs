@@ -178,6 +178,8 @@ settings! {
         ensemble: usize = Integer(1, 1000), "N", Fixed("1"), Recorded, "5";
     }
     Encoding {
+        /// Whether columns are kept that say nothing, having one value in all training rows or the same as another.
+        keep_constant: bool = Flag, "BOOL", Fixed("false"), Recorded, "true";
         /// How numbers are scaled: by mean and standard deviation, by median and quantiles with smooth clipping, to
         /// shares of the largest value in the whole table (pixels), or not.
         scaling: String = Choice(&["standard", "robust", "unit", "none"]), "SCALING", Planned, Recorded, "robust";
@@ -317,6 +319,6 @@ settings! {
         /// Go on from the run's last checkpoint.
         resume: bool = Flag, "BOOL", Fixed("false"), RunOnly, "true";
         /// Epochs between two checkpoints.
-        checkpoint_epochs: u64 = COUNT_OF_EPOCHS, "N", Fixed("10"), RunOnly, "1";
+        checkpoint_epochs: u64 = COUNT_OF_EPOCHS, "N", Nothing("once in half a minute"), RunOnly, "1";
     }
 }

@@ -225,13 +225,13 @@ impl<'a> Fit<'a> {
         if self.drops(column, profile.present == 0, profile.missing == 0 && profile.is_constant()) {
             return Ok(None);
         }
-        if self.is_duplicate(column, mix(1, profile.fingerprint)) {
+        if self.is_duplicate(column, mix(1, profile.fingerprint)) && !self.options.keep_constant {
             return Ok(None);
         }
         if !boolean && self.rows.len() >= ROWS_TO_TELL && counts(&values, self.rows) {
             self.notes.push(Note::RowNumber { column: column.name.clone() });
         }
-        if profile.is_constant() {
+        if profile.is_constant() && profile.missing > 0 {
             self.notes.push(Note::OnlyMissingness { column: column.name.clone() });
         }
         let (scaling, encoding) = if boolean || truth {
@@ -320,17 +320,19 @@ impl<'a> Fit<'a> {
     fn drops(&mut self, column: &Column, all_missing: bool, constant: bool) -> bool {
         if all_missing {
             self.dropped.all_missing.push(column.name.clone());
-        } else if constant {
+        } else if constant && !self.options.keep_constant {
             self.dropped.constant.push(column.name.clone());
         }
-        all_missing || constant
+        all_missing || (constant && !self.options.keep_constant)
     }
 
     /// Whether an earlier column has the same values in the training rows; notes a feature that equals the target.
     fn is_duplicate(&mut self, column: &'a Column, fingerprint: u64) -> bool {
         let others = self.kept.entry(fingerprint).or_default();
         if let Some(kept) = others.iter().find(|kept| equal(kept, column, self.rows)) {
-            self.dropped.duplicates.push((column.name.clone(), kept.name.clone()));
+            if !self.options.keep_constant {
+                self.dropped.duplicates.push((column.name.clone(), kept.name.clone()));
+            }
             return true;
         }
         others.push(column);

@@ -24,6 +24,9 @@ pub struct EncoderOptions {
     pub types: Vec<(String, ColumnType)>,
     /// Columns of numbers (postcodes, codes) whose values are names, not quantities.
     pub categorical: Vec<String>,
+    /// Keep columns that say nothing, having one value in all training rows or the same as another column: where the
+    /// network's width must not depend on the rows (an image's pixels).
+    pub keep_constant: bool,
     /// What a datetime is expanded into; empty: a datetime column is refused.
     pub datetime_parts: Vec<DatetimePart>,
     /// How numbers are brought to a common scale.
@@ -52,6 +55,7 @@ impl Default for EncoderOptions {
             ignore: Vec::new(),
             types: Vec::new(),
             categorical: Vec::new(),
+            keep_constant: false,
             datetime_parts: vec![Year, Month, Weekday, Hour],
             scaling: Scaling::Standard,
             numeric_encoding: NumericEncoding::Plain,

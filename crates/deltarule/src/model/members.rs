@@ -1,8 +1,8 @@
 //! The networks of a model: stored, checked and run.
 
-use deltarule_kernels::{Pool, Real};
+use deltarule_kernels::{Activation, Pool, Real};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Batch, Dataset};
 use crate::encoder::Encoder;
 use crate::error::{ErrorKind, Result};
 use crate::layer::Pass;
@@ -234,19 +234,34 @@ impl<'m, F: Real> Forward<'m, F> {
 
     /// `[rows × outputs]`: probabilities, or numbers in the target's units; the mean over the networks.
     pub(super) fn run(&mut self, pool: &Pool, data: &Dataset<F>) -> Vec<f64> {
-        let outputs = self.encoder.outputs();
+        self.run_watched(pool, data, &mut |_, _, _| {})
+    }
+
+    /// As [`Forward::run`]; `watch` is shown each block with its logits and activations as the network puts them out.
+    pub(super) fn run_watched(
+        &mut self,
+        pool: &Pool,
+        data: &Dataset<F>,
+        watch: &mut dyn FnMut(&Batch<'_, F>, &[F], &[F]),
+    ) -> Vec<f64> {
+        let (outputs, task) = (self.encoder.outputs(), self.encoder.task());
         let mut sums = vec![0.0; data.rows * outputs];
         let block = self.workspace.max_rows();
+        let mut probabilities = Vec::with_capacity(block * outputs);
         for from in (0..data.rows).step_by(block) {
             let batch = data.range(from, data.rows.min(from + block));
             let sums = &mut sums[from * outputs..(from + batch.rows) * outputs];
             for network in self.networks {
                 network.forward(pool, &mut self.workspace, &batch, Pass::Inference);
-                let (_, a) = network.output(&self.workspace, batch.rows);
-                if self.encoder.task() == Task::Regression {
-                    add(sums, self.encoder.decode_targets(a).into_iter());
+                let (z, a) = network.output(&self.workspace, batch.rows);
+                watch(&batch, z, a);
+                if task == Task::Regression {
+                    add(sums, &self.encoder.decode_targets(a));
                 } else {
-                    add(sums, a.iter().map(|a| a.to_f64()));
+                    probabilities.clear();
+                    probabilities.extend(a.iter().map(|a| a.to_f64()));
+                    make_probabilities(network.output_activation(), task, outputs, &mut probabilities);
+                    add(sums, &probabilities);
                 }
             }
         }
@@ -256,6 +271,20 @@ impl<'m, F: Real> Forward<'m, F> {
     }
 }
 
-fn add(sums: &mut [f64], numbers: impl Iterator<Item = f64>) {
+/// Outputs that are no probabilities yet are made some: cut to 0 … 1 (a least-squares output estimates one), and of
+/// several classes divided by their sum. NaN stays.
+fn make_probabilities(output: Activation, task: Task, outputs: usize, a: &mut [f64]) {
+    if !matches!(output, Activation::Softmax | Activation::Sigmoid) {
+        a.iter_mut().for_each(|a| *a = a.clamp(0.0, 1.0));
+    }
+    if task == Task::Multiclass && output != Activation::Softmax {
+        for row in a.chunks_exact_mut(outputs) {
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|a| *a = if sum == 0.0 { 1.0 / outputs as f64 } else { *a / sum });
+        }
+    }
+}
+
+fn add(sums: &mut [f64], numbers: &[f64]) {
     sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
 }

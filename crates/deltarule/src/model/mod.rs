@@ -16,6 +16,7 @@
 mod evaluation;
 mod members;
 mod predictions;
+mod scorer;
 mod summary;
 mod weights;
 
@@ -29,6 +30,7 @@ use serde_json::Value;
 pub use evaluation::{ClassReport, Evaluation, evaluate};
 pub use members::Members;
 pub use predictions::Predictions;
+pub use scorer::Scorer;
 pub use summary::{ColumnSummary, LayerSummary, ModelSummary};
 pub use weights::{read_weights, write_weights};
 

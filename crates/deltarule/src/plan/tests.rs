@@ -22,12 +22,7 @@ fn adult() -> Facts {
 }
 
 fn diamonds() -> Facts {
-    Facts {
-        numeric_columns: 6,
-        categorical_columns: 3,
-        skewed_target: true,
-        ..Facts::new(53_940, Task::Regression, 1)
-    }
+    Facts { numeric_columns: 6, categorical_columns: 3, ..Facts::new(53_940, Task::Regression, 1) }
 }
 
 fn digits() -> Facts {
@@ -227,31 +222,18 @@ fn the_runs_name_and_the_wish_to_resume_are_not_repeated() {
 fn any_facts() -> impl Strategy<Value = Facts> {
     let task = prop::sample::select(Task::ALL.to_vec());
     let apart = || prop::option::of(0..500_usize);
-    (
-        task,
-        1..2_000_000_usize,
-        apart(),
-        apart(),
-        0..3000_usize,
-        0..20_usize,
-        any::<bool>(),
-        any::<bool>(),
-        0..1000_usize,
-    )
-        .prop_map(
-            |(task, rows, validation_apart, test_apart, numeric, categorical, pixels, skewed, smallest)| {
-                Facts {
-                    validation_apart,
-                    test_apart,
-                    smallest_class: task.is_classification().then_some(smallest),
-                    numeric_columns: numeric,
-                    categorical_columns: categorical,
-                    pixel_like: pixels,
-                    skewed_target: skewed,
-                    ..Facts::new(rows, task, 3)
-                }
-            },
-        )
+    (task, 1..2_000_000_usize, apart(), apart(), 0..3000_usize, 0..20_usize, any::<bool>(), 0..1000_usize)
+        .prop_map(|(task, rows, validation_apart, test_apart, numeric, categorical, pixels, smallest)| {
+            Facts {
+                validation_apart,
+                test_apart,
+                smallest_class: task.is_classification().then_some(smallest),
+                numeric_columns: numeric,
+                categorical_columns: categorical,
+                pixel_like: pixels,
+                ..Facts::new(rows, task, 3)
+            }
+        })
 }
 
 /// Some settings, said by their examples.

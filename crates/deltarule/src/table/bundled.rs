@@ -34,6 +34,8 @@ enum Storage {
     Embedded,
     /// Made on demand.
     Generated(fn(&Recipe) -> Vec<[f64; 3]>),
+    /// Made on demand, whatever its columns.
+    Table(fn(&Recipe) -> Result<Table>),
     /// A file or folder below `datasets/`.
     Folder(&'static str),
 }
@@ -55,7 +57,7 @@ impl BundledDataset {
     /// Whether it is generated, so that rows, noise and seed can be chosen.
     #[must_use]
     pub fn is_generated(&self) -> bool {
-        matches!(self.storage, Storage::Generated(_))
+        matches!(self.storage, Storage::Generated(_) | Storage::Table(_))
     }
 
     /// The file or folder below `datasets/` that holds it.
@@ -64,7 +66,7 @@ impl BundledDataset {
         match self.storage {
             Storage::Folder(file) => Some(file),
             Storage::Embedded => Some("digits.csv.gz"),
-            Storage::Generated(_) => None,
+            Storage::Generated(_) | Storage::Table(_) => None,
         }
     }
 }
@@ -115,7 +117,7 @@ const fn external(
     }
 }
 
-static CATALOGUE: [BundledDataset; 10] = [
+static CATALOGUE: [BundledDataset; 11] = [
     BundledDataset {
         name: "digits",
         rows: 1797,
@@ -134,6 +136,18 @@ static CATALOGUE: [BundledDataset; 10] = [
     generated("circles", 1000, 0.05, "a circle inside a circle", generate::circles),
     generated("moons", 1000, 0.1, "two half-moons, one in the other's hollow", generate::moons),
     generated("spirals", 1000, 0.02, "two spirals of one and a half turns", generate::spirals),
+    BundledDataset {
+        columns: 17,
+        task: "regression",
+        storage: Storage::Table(generate::friedman),
+        ..generated(
+            "friedman",
+            10_000,
+            1.0,
+            "10·sin(πx1·x2) + 20(x3−½)² + 10x4 + 5x5, eleven x of no use",
+            |_| Vec::new(),
+        )
+    },
     external(
         "mnist",
         (70_000, 785),
@@ -186,6 +200,9 @@ pub(super) fn load(dataset: &'static BundledDataset, options: &ReadOptions) -> R
         Storage::Generated(make) => {
             let recipe = generate::recipe(dataset, &options.bundled)?;
             source::finish(generate::table(dataset.name, &make(&recipe))?, options)?
+        }
+        Storage::Table(make) => {
+            source::finish(make(&generate::recipe(dataset, &options.bundled)?)?, options)?
         }
     };
     dataset.name.clone_into(&mut table.source);

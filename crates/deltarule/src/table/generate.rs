@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::bundled::{BundledDataset, Recipe};
 use super::{BundledOptions, Column, ColumnData, Table};
 use crate::error::{ErrorKind, Result};
+use crate::init::standard_normal;
 use crate::memory;
 
 /// The rows that a set has when noise makes copies of its four.
@@ -86,6 +87,25 @@ pub(super) fn spirals(recipe: &Recipe) -> Vec<[f64; 3]> {
         let (radius, angle) = (0.1 + 0.9 * t, 1.5 * TAU * t + PI * f64::from(class));
         (radius * angle.cos(), radius * angle.sin())
     })
+}
+
+/// Sixteen numbers from 0 to 1, of which five bear on y (Friedman 1991, «Multivariate Adaptive Regression Splines»,
+/// eq. 61, with eleven more columns): y = 10·sin(πx₁x₂) + 20(x₃ − ½)² + 10x₄ + 5x₅ + noise.
+pub(super) fn friedman(recipe: &Recipe) -> Result<Table> {
+    const COLUMNS: usize = 16;
+    let mut random = ChaCha8Rng::seed_from_u64(recipe.seed);
+    let mut columns = vec![Vec::with_capacity(recipe.rows); COLUMNS + 1];
+    for _ in 0..recipe.rows {
+        let x: [f64; COLUMNS] = std::array::from_fn(|_| random.random());
+        let truth = 10.0 * (PI * x[0] * x[1]).sin() + 20.0 * (x[2] - 0.5).powi(2) + 10.0 * x[3] + 5.0 * x[4];
+        for (column, x) in columns.iter_mut().zip(x) {
+            column.push(x);
+        }
+        columns[COLUMNS].push(truth + recipe.noise * standard_normal(&mut random));
+    }
+    let name = |i: usize| if i == COLUMNS { "y".to_owned() } else { format!("x{}", i + 1) };
+    let columns = columns.into_iter().enumerate().map(|(i, values)| Column::numbers(name(i), values));
+    Table::new("friedman", columns.collect())
 }
 
 /// Rows of the classes 0 and 1 in turn, `t` running over [0, 1) in each.

@@ -285,10 +285,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         let margin = self.settings.stopping.map_or(0.0, |stopping| stopping.min_delta);
         let mut best = false;
         if let Some(figure) = figure {
-            best = self.at.best.is_none_or(|(_, earlier)| {
-                let bar = if watch.higher_is_better() { earlier + margin } else { earlier - margin };
-                watch.better(figure, bar)
-            });
+            best = self.at.best.is_none_or(|(_, earlier)| watch.better_by(figure, earlier, margin));
             if best {
                 self.at.best = Some((self.at.epoch, figure));
                 self.at.waited = 0;

@@ -1,0 +1,407 @@
+//! Training the parts of a run one after another: the members of each fold, then the members of the final model.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use deltarule_kernels::{Pool, Real};
+use serde_json::json;
+
+use super::Concluded;
+use super::folds::{CrossValidation, FoldReport};
+use super::prepare::Prepared;
+use super::report::{Report, RowCounts};
+use crate::checkpoint::{Checkpoint, Finished};
+use crate::config::{Config, resolve};
+use crate::control::Controller;
+use crate::dataset::Dataset;
+use crate::encoder::Encoder;
+use crate::error::Result;
+use crate::event::{EndReason, Figures, Observer};
+use crate::memory;
+use crate::model::{self, Evaluation, Members, Model, Scorer};
+use crate::network::{Network, NetworkSpec};
+use crate::run_folder::RunFolder;
+use crate::split::Split;
+use crate::store;
+use crate::trainer::{Occasion, Trainer, TrainerSettings};
+
+/// The time between two checkpoints where no number of epochs was asked for: what a crash may cost.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+/// Where a run's networks are trained: threads, prepared data, the folder to keep checkpoints in.
+pub struct Place<'a, F: Real> {
+    pool: &'a Pool,
+    prepared: &'a Prepared,
+    folder: Option<&'a RunFolder>,
+    /// What was left by an interrupted run, until it is taken up.
+    earlier: Option<Checkpoint<F>>,
+    finished: Vec<Finished<F>>,
+    /// Digests of configuration and data, made at the first need.
+    digests: Option<(String, String)>,
+    samples: u64,
+    step_seconds: f64,
+    began: Instant,
+}
+
+/// The trained members of one split.
+struct Trained<F: Real> {
+    encoder: Encoder,
+    networks: Vec<Network<F>>,
+    best_epochs: Vec<u64>,
+    last: PartRecord,
+}
+
+/// What a finished part leaves beside its parameters.
+#[derive(Clone, Copy, Debug)]
+struct PartRecord {
+    reason: EndReason,
+    epochs: u64,
+    best_epoch: u64,
+    steps: u64,
+    cost: f64,
+}
+
+/// A part's end.
+enum End<T> {
+    Done(T),
+    Interrupted(PartRecord),
+}
+
+impl<'a, F: Real> Place<'a, F> {
+    pub(super) fn new(
+        pool: &'a Pool,
+        prepared: &'a Prepared,
+        folder: Option<&'a RunFolder>,
+        earlier: Option<Checkpoint<F>>,
+    ) -> Result<Self> {
+        let mut place = Self {
+            pool,
+            prepared,
+            folder,
+            earlier: None,
+            finished: Vec::new(),
+            digests: None,
+            samples: 0,
+            step_seconds: 0.0,
+            began: Instant::now(),
+        };
+        if let (Some(mut earlier), Some(folder)) = (earlier, folder) {
+            let (config, data) = place.digests();
+            earlier.check(folder.path(), &config, &data)?;
+            place.finished = std::mem::take(&mut earlier.finished);
+            place.earlier = Some(earlier);
+        }
+        Ok(place)
+    }
+
+    /// Trains all parts and measures.
+    pub(super) fn conclude(
+        mut self,
+        observer: &mut dyn Observer,
+        controller: &mut dyn Controller,
+    ) -> Result<Concluded> {
+        let settings = &self.prepared.plan.settings;
+        let mut reports = Vec::new();
+        for (index, fold) in self.prepared.folds.iter().enumerate() {
+            let name = format!("fold {}", index + 1);
+            let trained = match self.train_split(&name, fold, settings, observer, controller)? {
+                End::Done(trained) => trained,
+                End::Interrupted(last) => return Ok(self.interrupted(last)),
+            };
+            let best = trained.best_epochs.iter().sum::<u64>() as f64 / trained.best_epochs.len() as f64;
+            let metrics =
+                self.measure(&trained, &fold.test)?.map_or_else(Figures::new, |found| found.figures);
+            reports.push(FoldReport { fold: index + 1, rows: counts(fold), best_epoch: best, metrics });
+        }
+        let mut last_settings = settings.clone();
+        if !reports.is_empty() {
+            // No row is left to watch: the final model trains as long as the folds' best epochs took in the mean.
+            let mean = reports.iter().map(|fold| fold.best_epoch).sum::<f64>() / reports.len() as f64;
+            last_settings.epochs = Some(mean.round().max(1.0) as u64);
+        }
+        let cross_validation = (!reports.is_empty()).then(|| CrossValidation::new(reports));
+        let split = &self.prepared.split;
+        match self.train_split("model", split, &last_settings, observer, controller)? {
+            End::Done(trained) => self.done(trained, cross_validation),
+            End::Interrupted(last) => Ok(self.interrupted(last)),
+        }
+    }
+
+    /// Trains one split's members, skipping those that an interrupted run has finished.
+    fn train_split(
+        &mut self,
+        name: &str,
+        split: &Split,
+        settings: &Config,
+        observer: &mut dyn Observer,
+        controller: &mut dyn Controller,
+    ) -> Result<End<Trained<F>>> {
+        let table = &self.prepared.table;
+        let encoder = Encoder::fit(table, &split.train, &self.prepared.encoder)?;
+        let mut train = encoder.encode::<F>(table, &split.train)?;
+        let class_weights = encoder.class_weights(&train, &resolve::class_weight(settings))?;
+        encoder.apply_class_weights(&mut train, &class_weights);
+        let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs())?;
+        let loss = resolve::loss(settings)?;
+        let watched = encoder.usable_rows(table, &split.validation)?.rows;
+        let scorer =
+            if watched.is_empty() { None } else { Some(Scorer::new(&encoder, loss, table, &watched)?) };
+        let (mut networks, mut best_epochs, mut last) = (Vec::new(), Vec::new(), None);
+        let members = settings.ensemble.unwrap_or(1).max(1);
+        for member in 0..members {
+            let part = if members == 1 { name.to_owned() } else { format!("{name}, member {}", member + 1) };
+            let seed = settings.seed.unwrap_or(0).wrapping_add(member as u64);
+            let trainer = resolve::trainer_settings(settings, loss, train.rows, seed)?;
+            let end =
+                self.train_member(&part, &spec, trainer, &train, scorer.as_ref(), observer, controller)?;
+            let (network, record) = match end {
+                End::Done(done) => done,
+                End::Interrupted(record) => return Ok(End::Interrupted(record)),
+            };
+            networks.push(network);
+            best_epochs.push(record.best_epoch);
+            last = Some(record);
+        }
+        let last = last.expect("there is at least one member");
+        Ok(End::Done(Trained { encoder, networks, best_epochs, last }))
+    }
+
+    fn train_member(
+        &mut self,
+        part: &str,
+        spec: &NetworkSpec,
+        settings: TrainerSettings,
+        train: &Dataset<F>,
+        scorer: Option<&Scorer<'_, F>>,
+        observer: &mut dyn Observer,
+        controller: &mut dyn Controller,
+    ) -> Result<End<(Network<F>, PartRecord)>> {
+        if let Some(finished) = self.finished.iter().find(|finished| finished.part == part) {
+            let network = finished.network(spec)?;
+            return Ok(End::Done((network, PartRecord::of_json(&finished.record))));
+        }
+        let mut network = spec.build::<F>(settings.seed)?;
+        if let Some(path) = &self.prepared.plan.settings.weights {
+            model::read_weights(path.as_ref(), &mut network)?;
+        }
+        let mut trainer = Trainer::new(self.pool, network, settings)?;
+        if self.earlier.as_ref().is_some_and(|earlier| earlier.part == part)
+            && let Some(earlier) = self.earlier.take()
+        {
+            trainer.restore(&earlier.snapshot)?;
+        }
+        let every = self.prepared.plan.settings.checkpoint_epochs;
+        let mut last_write = Instant::now();
+        let digests = self.folder.map(|_| self.digests());
+        let (folder, finished) = (self.folder, &self.finished);
+        let mut checkpoint = |trainer: &Trainer<'_, F>, occasion: Occasion| {
+            let (Some(folder), Some((config, data))) = (folder, &digests) else { return Ok(None) };
+            let is_due = every.map_or_else(
+                || last_write.elapsed() >= CHECKPOINT_EVERY,
+                |every| trainer.epochs() % every == 0,
+            );
+            let path = match occasion {
+                Occasion::EpochEnd if !is_due => return Ok(None),
+                Occasion::Forked => folder.path().join(format!("fork-{}.safetensors", trainer.steps())),
+                _ => folder.checkpoint(),
+            };
+            let checkpoint = Checkpoint {
+                config_digest: config.clone(),
+                data_digest: data.clone(),
+                part: part.to_owned(),
+                finished: finished.clone(),
+                snapshot: trainer.snapshot(),
+            };
+            checkpoint.write(&path)?;
+            last_write = Instant::now();
+            Ok(Some(path.display().to_string()))
+        };
+        let pool = self.pool;
+        let mut validate = |network: &Network<F>| -> Figures {
+            scorer.map_or_else(Figures::new, |scorer| scorer.score(pool, network))
+        };
+        let outcome = trainer.run(
+            part,
+            train,
+            scorer.is_some().then_some(&mut validate as _),
+            observer,
+            controller,
+            &mut checkpoint,
+        )?;
+        self.samples += outcome.samples;
+        self.step_seconds += outcome.step_seconds;
+        let record = PartRecord {
+            reason: outcome.reason,
+            epochs: outcome.epochs,
+            best_epoch: outcome.best_epoch,
+            steps: outcome.steps,
+            cost: outcome.cost,
+        };
+        if outcome.reason == EndReason::Stopped {
+            return Ok(End::Interrupted(record));
+        }
+        let network = trainer.into_network();
+        if self.has_more_parts() {
+            self.finished.push(Finished {
+                part: part.to_owned(),
+                params: network.params().to_vec(),
+                buffers: network.buffers().to_vec(),
+                record: record.to_json(),
+            });
+        }
+        Ok(End::Done((network, record)))
+    }
+
+    /// Whether a checkpoint has to carry finished parts.
+    fn has_more_parts(&self) -> bool {
+        let settings = &self.prepared.plan.settings;
+        settings.folds.is_some() || settings.ensemble.is_some_and(|members| members > 1)
+    }
+
+    /// `None` where no row of the part can be measured on.
+    fn measure(&self, trained: &Trained<F>, rows: &[u32]) -> Result<Option<Evaluation>> {
+        let (table, encoder) = (&self.prepared.table, &trained.encoder);
+        if encoder.usable_rows(table, rows)?.rows.is_empty() {
+            return Ok(None);
+        }
+        model::evaluate(&trained.networks, encoder, self.pool, table, rows).map(Some)
+    }
+
+    fn digests(&mut self) -> (String, String) {
+        let prepared = self.prepared;
+        let made = self.digests.get_or_insert_with(|| {
+            let config = prepared.plan.settings.recorded().to_toml();
+            (store::digest_bytes(config.as_bytes()), prepared.table.digest())
+        });
+        made.clone()
+    }
+
+    fn done(self, trained: Trained<F>, cross_validation: Option<CrossValidation>) -> Result<Concluded> {
+        let split = &self.prepared.split;
+        let mut metrics = BTreeMap::new();
+        let mut evaluation = None;
+        for (part, rows) in
+            [("train", &split.train), ("validation", &split.validation), ("test", &split.test)]
+        {
+            let measured = self.measure(&trained, rows)?;
+            metrics.insert(part, measured.as_ref().map_or_else(Figures::new, |found| found.figures.clone()));
+            if part != "validation" {
+                evaluation = measured.or(evaluation);
+            }
+        }
+        let members = Members::of(&trained.networks);
+        let mut report = self.report(trained.last);
+        report.target = trained.encoder.target_names().to_vec();
+        report.task = trained.encoder.task();
+        report.parameters = trained.networks[0].params().len();
+        report.metrics = metrics.clone();
+        report.cross_validation = cross_validation;
+        report.evaluation = evaluation;
+        report.digest = members.digest();
+        report.notes.extend(trained.encoder.notes().iter().map(ToString::to_string));
+        let metrics = metrics.into_iter().map(|(part, figures)| (part.to_owned(), figures)).collect();
+        let model = Model::new(trained.encoder, members, &self.prepared.plan.settings, metrics)?;
+        Ok(Concluded { model: Some(model), report })
+    }
+
+    fn interrupted(self, last: PartRecord) -> Concluded {
+        Concluded { model: None, report: self.report(last) }
+    }
+
+    /// What can be said of every run, finished or not.
+    fn report(&self, last: PartRecord) -> Report {
+        let prepared = self.prepared;
+        Report {
+            model: None,
+            run: None,
+            task: prepared.facts.task,
+            target: prepared.encoder.target.clone(),
+            rows: counts(&prepared.split),
+            ended: last.reason,
+            epochs: last.epochs,
+            best_epoch: last.best_epoch,
+            steps: last.steps,
+            parameters: 0,
+            seconds: self.began.elapsed().as_secs_f64(),
+            samples_per_second: self.samples as f64 / self.step_seconds.max(1e-9),
+            cost: last.cost,
+            metrics: BTreeMap::from([
+                ("train", Figures::new()),
+                ("validation", Figures::new()),
+                ("test", Figures::new()),
+            ]),
+            cross_validation: None,
+            evaluation: None,
+            digest: String::new(),
+            plan: prepared.plan.reasons.clone(),
+            notes: prepared.notes.clone(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+impl PartRecord {
+    fn to_json(self) -> serde_json::Value {
+        json!({
+            "reason": self.reason, "epochs": self.epochs, "best_epoch": self.best_epoch, "steps": self.steps,
+            "cost": self.cost,
+        })
+    }
+
+    fn of_json(value: &serde_json::Value) -> Self {
+        let number = |key: &str| value[key].as_u64().unwrap_or(0);
+        Self {
+            reason: serde_json::from_value(value["reason"].clone()).unwrap_or(EndReason::Finished),
+            epochs: number("epochs"),
+            best_epoch: number("best_epoch"),
+            steps: number("steps"),
+            cost: value["cost"].as_f64().unwrap_or(f64::NAN),
+        }
+    }
+}
+
+fn counts(split: &Split) -> RowCounts {
+    RowCounts { train: split.train.len(), validation: split.validation.len(), test: split.test.len() }
+}
+
+/// Refuses a plan that needs more memory than there is, before anything is encoded.
+///
+/// # Errors
+/// [`NotEnoughMemory`](crate::ErrorKind::NotEnoughMemory) with both numbers.
+pub(super) fn check_memory(prepared: &Prepared) -> Result<()> {
+    let settings = &prepared.plan.settings;
+    let split = prepared.folds.first().unwrap_or(&prepared.split);
+    let encoder = Encoder::fit(&prepared.table, &split.train, &prepared.encoder)?;
+    let rows = split.train.len() + split.validation.len() + split.test.len();
+    let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs())?;
+    let need = if settings.precision.as_deref() == Some("f64") {
+        need_of::<f64>(settings, &encoder, &spec, rows, split.train.len())
+    } else {
+        need_of::<f32>(settings, &encoder, &spec, rows, split.train.len())
+    };
+    memory::require(
+        "the planned training",
+        need,
+        "choose smaller --hidden layers, a smaller --batch-size, fewer --bins or fewer rows",
+    )
+}
+
+/// Bytes: encoded rows (the training rows once more for the scorer), parameters with gradients, optimizer state, the
+/// best and the last good copy, and the workspace of a batch.
+fn need_of<F: Real>(
+    settings: &Config,
+    encoder: &Encoder,
+    spec: &NetworkSpec,
+    rows: usize,
+    train: usize,
+) -> u64 {
+    const COPIES: u64 = 9;
+    let params = spec.parameters().map_or(u64::MAX, |count| count as u64);
+    let members = settings.ensemble.unwrap_or(1) as u64;
+    let batch = resolve::batch_rows(settings, train);
+    params
+        .saturating_mul(F::BYTES as u64)
+        .saturating_mul(COPIES + members)
+        .saturating_add(Network::<F>::workspace_bytes(spec, batch))
+        .saturating_add(encoder.memory_need::<F>(rows + train))
+}
