@@ -12,8 +12,9 @@ mod norm;
 
 use std::ops::Range;
 
-use deltarule_kernels::{Activation, Pool, Real, Scratch};
+use deltarule_kernels::{Activation, Pool, Real};
 
+pub use deltarule_kernels::Scratch;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
