@@ -249,8 +249,8 @@ fn similar_or_known(f: &mut fmt::Formatter<'_>, similar: &[String], known: &[Str
     if known.len() > SHOWN { write!(f, " and {} more", known.len() - SHOWN) } else { Ok(()) }
 }
 
-/// The names in `known` that are close to `name`: at most three, nearest first, by edit distance (Levenshtein 1966)
-/// over lower-cased letters, within a third of the name's length, or sharing it as a prefix.
+/// The names in `known` that are close to `name`: at most three, nearest first, by edit distance (a swap of
+/// neighbours counts once) over lower-cased letters, within a third of the name's length, or sharing it as a prefix.
 ///
 /// ```
 /// let known = ["salary", "age", "sex"].map(String::from);
@@ -273,19 +273,23 @@ pub fn similar_names(name: &str, known: &[String]) -> Vec<String> {
     close.into_iter().take(3).map(|(_, candidate)| candidate.clone()).collect()
 }
 
+/// Letters to insert, delete, replace, or swap with their neighbour (optimal string alignment, Damerau 1964).
 fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let mut least = (above[j] + usize::from(a[i] != b[j])).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        before = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }
 
 #[cfg(test)]
@@ -298,6 +302,9 @@ mod tests {
         assert_eq!(similar_names("prise", &known), ["price"]);
         assert_eq!(similar_names("pric", &known), ["price", "prices"]);
         assert!(similar_names("weight", &known).is_empty());
+        assert_eq!(similar_names("cartat", &known), ["carat"]); // one letter too many
+        assert_eq!(similar_names("caart", &known), ["carat"]); // two swapped: 1, not 2
+        assert_eq!(["", "kitten", "ab"].map(|a| edit_distance(a, "sitting")), [7, 3, 7]);
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! `inspect`: what a model is made of.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use deltarule::model::ModelSummary;
+
+use super::source;
+use crate::Outcome;
+use crate::console::{Console, Style};
+use crate::words::table::{Align, Table};
+use crate::words::{self, abbreviate, count, figures};
+
+/// The most columns, or classes, that are named.
+const NAMED: usize = 20;
+
+/// Shows the model.
+///
+/// # Errors
+/// The library's, and where standard output cannot be written.
+pub fn inspect(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
+    let (path, model) = source::model(matches)?;
+    let summary = model.summary();
+    console.show(format!(
+        "{}\n{}",
+        console.results().bold(&path.display().to_string()),
+        text(&summary, console.results())
+    ))?;
+    console.document(&summary)?;
+    Ok(Outcome::Done)
+}
+
+fn text(summary: &ModelSummary, style: Style) -> String {
+    let mut lines = vec![format!("task        {}: {}", summary.task, summary.targets.join(", "))];
+    if !summary.classes.is_empty() {
+        lines.push(format!("classes     {}", words::wrap(&listed(&summary.classes), 100, 12)));
+    }
+    let features: Vec<String> = summary
+        .columns
+        .iter()
+        .filter(|column| column.role == "feature")
+        .map(|column| format!("{} ({})", abbreviate(&column.name, 30), column.column_type.name()))
+        .collect();
+    lines.push(format!("columns     {}", words::wrap(&listed(&features), 100, 12)));
+    lines.push(format!("inputs      {} numbers per row", count(summary.inputs)));
+    let ensemble = if summary.members > 1 {
+        format!(" in each of {} networks, averaged", summary.members)
+    } else {
+        String::new()
+    };
+    lines.push(format!("parameters  {} of {}{ensemble}", count(summary.parameters), summary.precision));
+    lines.push(format!("digest      {}", summary.digest));
+    if let Some(checksum) = &summary.checksum {
+        lines.push(format!("checksum    {checksum}"));
+    }
+    let mut parts = vec![lines.join("\n"), layers(summary, style)];
+    let splits: Vec<_> = ["train", "validation", "test"]
+        .into_iter()
+        .filter_map(|split| Some((split, summary.metrics.get(split)?)))
+        .collect();
+    if splits.iter().any(|(_, figures)| !figures.is_empty()) {
+        parts.push(figures::splits(&splits, style));
+    }
+    let notes: Vec<String> =
+        summary.notes.iter().map(|note| words::wrap(&format!("note: {note}"), 110, 6)).collect();
+    if !notes.is_empty() {
+        parts.push(notes.join("\n"));
+    }
+    parts.push(format!("{}\n{}", style.bold("trained with"), summary.config.to_toml().trim_end()));
+    parts.join("\n\n")
+}
+
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMED).map(|name| abbreviate(name, 40)).collect();
+    let rest = names.len() - shown.len();
+    if rest == 0 { shown.join(", ") } else { format!("{} and {} more", shown.join(", "), count(rest)) }
+}
+
+fn layers(summary: &ModelSummary, style: Style) -> String {
+    let mut table = Table::new(&[
+        ("layer", Align::Left),
+        ("units", Align::Right),
+        ("activation", Align::Left),
+        ("parameters", Align::Right),
+        ("tensors", Align::Left),
+    ]);
+    for layer in &summary.layers {
+        let tensors: Vec<String> = layer
+            .tensors
+            .iter()
+            .map(|(name, shape)| {
+                let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+                format!("{name} {}", shape.join("×"))
+            })
+            .collect();
+        table.row([
+            layer.kind.to_owned(),
+            count(layer.units),
+            layer.activation.unwrap_or_default().to_owned(),
+            count(layer.parameters),
+            abbreviate(&tensors.join(", "), 60),
+        ]);
+    }
+    table.text(style)
+}

@@ -1,0 +1,98 @@
+//! `train`: from a table to a saved model.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use deltarule::config::Config;
+use deltarule::event::EndReason;
+use deltarule::run::{self, Prepared, Report};
+use deltarule::run_folder::RUNS;
+
+use crate::Outcome;
+use crate::arguments::config_of;
+use crate::console::Console;
+use crate::interrupt::{self, Interrupter};
+use crate::progress::Progress;
+use crate::words;
+
+/// Trains as the arguments say.
+///
+/// # Errors
+/// The library's.
+pub fn train(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
+    let config = config_of(matches)?;
+    let report = follow(&config, console, &mut |_| {})?;
+    show(&report, console)?;
+    console.document(&report)?;
+    if report.ended != EndReason::Stopped {
+        next_steps(&report, console);
+    }
+    Ok(Outcome::Done)
+}
+
+/// Trains, telling the plan and how it goes on; `planned` is shown the data and the plan, too.
+///
+/// # Errors
+/// The library's.
+pub fn follow(config: &Config, console: &Console, planned: &mut dyn FnMut(&Prepared)) -> Result<Report> {
+    interrupt::listen()?;
+    let mut progress = Progress::new(console);
+    let mut both = |prepared: &Prepared| {
+        console.say(words::run::data(prepared));
+        console.say("");
+        console.say(words::plan::text(&prepared.plan.reasons, console.words()));
+        console.say("");
+        planned(prepared);
+    };
+    let report = run::train_watched(config, &mut progress, &mut Interrupter::default(), &mut both)?;
+    console.say("");
+    for note in &report.notes {
+        console.warn(words::wrap(&format!("note: {note}"), 110, 6));
+    }
+    if !report.notes.is_empty() {
+        console.say("");
+    }
+    Ok(report)
+}
+
+/// The tables of a report, and where its model lies.
+///
+/// # Errors
+/// Where standard output cannot be written.
+pub fn show(report: &Report, console: &Console) -> Result<()> {
+    if report.ended == EndReason::Stopped {
+        let run = report.run.as_deref().map(run_argument).unwrap_or_default();
+        return console.show(words::run::stopped(report, &run));
+    }
+    console.show(words::run::results(report, console.results()))
+}
+
+/// What can be done with the model.
+fn next_steps(report: &Report, console: &Console) {
+    let Some(run) = &report.run else { return };
+    let run = run_argument(run);
+    console.say("");
+    console.say(format!(
+        "next: deltarule predict {run} DATA    deltarule inspect {run}    deltarule check {run} DATA"
+    ));
+}
+
+/// What to call a run on the command line: its name where it lies under `runs`, else its folder.
+#[must_use]
+pub fn run_argument(folder: &Path) -> String {
+    let named = folder.strip_prefix(RUNS).ok().filter(|name| name.components().count() == 1);
+    named.map_or_else(|| folder.display().to_string(), |name| name.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_called_as_run_would_find_it() {
+        assert_eq!(run_argument(Path::new("runs/digits-1")), "digits-1");
+        assert_eq!(run_argument(Path::new("elsewhere/first")), "elsewhere/first");
+        assert_eq!(run_argument(Path::new("runs/a/b")), "runs/a/b");
+    }
+}

@@ -1,0 +1,44 @@
+//! Ctrl-C and SIGTERM while training: the first ends it at the next step with a checkpoint, the second at once.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+use deltarule::control::{Control, Controller};
+
+/// How often the user has asked to stop.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// What a shell reports of a program ended by Ctrl-C: 128 + SIGINT.
+const ENDED_AT_ONCE: i32 = 130;
+
+/// Listens to the signals from now on.
+///
+/// # Errors
+/// Where the system does not allow it.
+pub fn listen() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
+            std::process::exit(ENDED_AT_ONCE);
+        }
+        let words = "\nending after this step, with a checkpoint (once more to end at once, without)";
+        let _ = writeln!(std::io::stderr(), "{words}");
+    })
+    .context("cannot listen to Ctrl-C")
+}
+
+/// Passes the wish to stop on to the trainer.
+#[derive(Debug, Default)]
+pub struct Interrupter {
+    told: bool,
+}
+
+impl Controller for Interrupter {
+    fn poll(&mut self, _: u64) -> Option<Control> {
+        if self.told || ASKED.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.told = true;
+        Some(Control::Stop)
+    }
+}

@@ -1,0 +1,10 @@
+//! The real binary in temporary folders: what users and scripts rely on.
+
+mod bad_input;
+mod contracts;
+mod formats;
+mod help;
+mod interruption;
+mod place;
+mod same_bits;
+mod streams;
