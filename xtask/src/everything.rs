@@ -45,9 +45,11 @@ fn lint_feature_sets(steps: &mut Steps) -> Result<()> {
     Ok(())
 }
 
-/// The pages that docs.rs would build, with a broken link an error.
+/// The pages that docs.rs would build, with a broken link an error. The program is left out: its page would be written
+/// over the library's, which has the same name.
 fn documentation(steps: &mut Steps) -> Result<()> {
-    let mut command = steps.cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
+    let crates = ["--package", "deltarule-kernels", "--package", "deltarule"];
+    let mut command = steps.cargo(&[&["doc", "--no-deps", "--all-features"], &crates[..]].concat());
     command.env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", command)
 }
@@ -92,11 +94,10 @@ fn example_names(folder: &Path) -> Result<Vec<String>> {
 fn packages(steps: &mut Steps) -> Result<()> {
     let words = ["publish", "--workspace", "--exclude", "xtask", "--dry-run", "--allow-dirty"];
     let mut command = steps.cargo(&words);
-    // A package is a workspace of its own that knows neither our target folder nor our profiles; told of both, it
-    // takes the compiled dependencies that are there.
-    command.arg("--config").arg(r#"profile.dev.package."*".opt-level=2"#);
-    command.arg("--config").arg(r#"profile.dev.package."*".debug=false"#);
-    command.env("CARGO_TARGET_DIR", absolute(steps)?);
+    // A package is a workspace of its own that knows neither our target folder nor our profiles. What counts is that
+    // it compiles, so nothing is optimized, and one folder for all keeps the dependencies from being compiled twice.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    command.env("CARGO_TARGET_DIR", absolute(steps)?.join("published"));
     steps.run("packages", command)
 }
 
@@ -106,7 +107,8 @@ fn absolute(steps: &Steps) -> Result<PathBuf> {
 
 /// Writes `docs/SETTINGS.md` anew: the test that compares the page with the definitions writes it when asked to.
 pub fn write_settings_page(steps: &mut Steps) -> Result<()> {
-    let mut command = steps.cargo(&["test", "--quiet", "--package", "deltarule", "--test", "settings_page"]);
-    command.env("DELTARULE_WRITE_SETTINGS", "1");
+    let mut command =
+        steps.cargo(&["test", "--quiet", "--package", "deltarule", "--lib", "config::tests::the_page"]);
+    command.env("UPDATE_DOCS", "1");
     steps.run("settings page", command)
 }

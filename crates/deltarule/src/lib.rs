@@ -106,3 +106,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use task::Task;
 
 pub use deltarule_kernels::{Activation, InstructionSet, Pool, Real};
+
+/// The README's examples, compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

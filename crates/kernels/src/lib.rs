@@ -72,3 +72,8 @@ pub use scratch::Scratch;
 pub use sparse::{gather_add, scatter_add};
 pub use sum::{abs_max, dot64, sum_squares64, sum64};
 pub use sweep::{adam, axpy, descend, momentum, rmsprop, scale};
+
+/// The README's examples, compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

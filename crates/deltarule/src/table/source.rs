@@ -56,11 +56,14 @@ pub fn read(data: &str, options: &ReadOptions) -> Result<Table> {
 /// As [`read`].
 ///
 /// ```
+/// # #[cfg(feature = "csv")]
+/// # {
 /// use deltarule::table::{self, ReadOptions};
 ///
 /// let table = table::read_bytes(b"height,city\n1.80,Ulm\n,Bonn\n".to_vec(), "people.csv", &ReadOptions::default())?;
 /// assert_eq!(table.column("height")?.number(0), 1.8);
 /// assert!(table.column("height")?.is_missing(1));
+/// # }
 /// # Ok::<(), deltarule::Error>(())
 /// ```
 pub fn read_bytes(bytes: Vec<u8>, name: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
