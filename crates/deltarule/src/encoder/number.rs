@@ -209,8 +209,15 @@ pub(super) fn fit(
     let fill = if sorted.is_empty() { profile.lowest } else { quantile(&sorted, 0.5) };
     let missing = profile.missing > 0;
     if profile.is_constant() {
+        // Kept without a missing value it is one number all the same, in the range that it has in common with others.
         let fill = if profile.present == 0 { 0.0 } else { profile.lowest };
-        return NumberRecipe { scale: None, fill, edges: Vec::new(), missing };
+        let scale = match common {
+            Some((from, to)) if scaling == Scaling::Unit => {
+                Scale { center: from, spread: to - from, clip: false }
+            }
+            _ => Scale { center: fill, spread: 1.0, clip: false },
+        };
+        return NumberRecipe { scale: (!missing).then_some(scale), fill, edges: Vec::new(), missing };
     }
     let (lowest, highest) = (profile.lowest, profile.highest);
     let scale = match scaling {

@@ -35,6 +35,27 @@ fn refused(table: &Table, options: &EncoderOptions) -> Error {
 }
 
 #[test]
+fn columns_that_say_nothing_are_kept_on_request_so_that_the_width_is_the_tables() {
+    let column = |name: &str, values: &[u8]| Column::new(name, ColumnData::U8(values.to_vec()));
+    let table = table(vec![
+        column("black", &[0, 0, 0, 0]),
+        column("x", &[0, 5, 10, 3]),
+        column("again", &[0, 5, 10, 3]),
+        column("grey", &[4, 4, 4, 4]),
+        alternating(4),
+    ]);
+    let dropped = fit(&table, &options());
+    assert_eq!(dropped.input_shape().dense, 1);
+    for scaling in [Scaling::Unit, Scaling::Standard, Scaling::Robust, Scaling::None] {
+        let encoder = fit(&table, &EncoderOptions { keep_constant: true, scaling, ..options() });
+        assert_eq!(encoder.input_shape().dense, 4, "{scaling:?}");
+        let data = encoder.encode::<f32>(&table, &all(&table)).unwrap();
+        assert!(data.dense.iter().all(|x| x.is_finite()));
+        assert_eq!((data.dense[4], data.dense[5]), (0.0, data.dense[6]), "black, x and again of row 1");
+    }
+}
+
+#[test]
 fn a_robust_number_is_clipped_smoothly() {
     // 0 … 4: median 2, quartiles 1 and 3: x′ = (x − 2) / 2; 4 becomes 1 / √(1 + 1/9) = 0.948683.
     let table = table(vec![Column::numbers("x", vec![0.0, 1.0, 2.0, 3.0, 4.0]), alternating(5)]);
