@@ -295,7 +295,7 @@ fn predict() -> Command {
                     .value_parser(value_parser!(PathBuf))
                     .value_hint(ValueHint::FilePath)
                     .help_heading("Output")
-                    .help("Where the predictions go [default: standard output]"),
+                    .help("Where the predictions go; - is standard output [default: -]"),
             ),
     )
 }

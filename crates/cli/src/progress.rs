@@ -36,7 +36,8 @@ impl Progress {
     pub fn new(console: &Console) -> Self {
         let bar = console.draws().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            let style = ProgressStyle::with_template("{bar:20} {msg}").expect("the template is well formed");
+            let style = ProgressStyle::with_template("{bar:30} {prefix}\n{wide_msg}")
+                .expect("the template is well formed");
             bar.set_style(style.progress_chars("━━╌"));
             bar
         });
@@ -82,17 +83,43 @@ impl Observer for Progress {
     }
 }
 
+/// Two lines: how far it is, and how well it goes; each fits 80 columns.
 fn draw(bar: &ProgressBar, part: &Part, event: &Event) {
-    let (epoch, step, cost, learning_rate, speed) = match event {
-        Event::Progress { epoch, step, cost, learning_rate, samples_per_second }
-        | Event::Epoch { epoch, step, cost, learning_rate, samples_per_second, .. } => {
-            (*epoch, *step, *cost, *learning_rate, *samples_per_second)
-        }
-        _ => return,
+    let Some(state) = State::of(event) else { return };
+    bar.set_position(state.step);
+    let all = part.epochs.saturating_mul(part.steps_per_epoch);
+    let left = if state.step < all {
+        format!(" · {} left", time_left(bar.elapsed(), state.step, all))
+    } else {
+        String::new()
     };
-    bar.set_position(step);
-    let left = time_left(bar.elapsed(), step, part.epochs.saturating_mul(part.steps_per_epoch));
-    bar.set_message(format!("{} · {left} left", part.words(epoch, cost, learning_rate, speed)));
+    bar.set_prefix(format!("{}{left}", part.place(state.epoch)));
+    bar.set_message(part.course(&state));
+}
+
+/// What an event says of how training goes.
+struct State {
+    epoch: u64,
+    step: u64,
+    cost: f64,
+    learning_rate: f64,
+    speed: f64,
+}
+
+impl State {
+    fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Progress { epoch, step, cost, learning_rate, samples_per_second }
+            | Event::Epoch { epoch, step, cost, learning_rate, samples_per_second, .. } => Some(Self {
+                epoch: *epoch,
+                step: *step,
+                cost: *cost,
+                learning_rate: *learning_rate,
+                speed: *samples_per_second,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// As long as the steps so far took, for those to come; early stopping may make it shorter.
@@ -102,14 +129,15 @@ fn time_left(elapsed: Duration, done: u64, all: u64) -> String {
 }
 
 impl Part {
-    fn words(&self, epoch: u64, cost: f64, learning_rate: f64, speed: f64) -> String {
-        let mut words = vec![
-            format!("{}epoch {epoch}/{}", self.prefix(), self.epochs),
-            format!("cost {}", words::figure(cost)),
-        ];
+    fn place(&self, epoch: u64) -> String {
+        format!("{}epoch {epoch}/{}", self.prefix(), self.epochs)
+    }
+
+    fn course(&self, state: &State) -> String {
+        let mut words = vec![format!("cost {}", words::figure(state.cost))];
         words.extend(self.validation.clone());
-        words.push(format!("rate {}", words::short(learning_rate)));
-        words.push(format!("{} rows/s", words::rate(speed)));
+        words.push(format!("rate {}", words::short(state.learning_rate)));
+        words.push(format!("{} rows/s", words::rate(state.speed)));
         words.join(" · ")
     }
 
@@ -126,9 +154,7 @@ impl Part {
     /// What a log is told of an event: the first epoch, then one for each tenth of the epochs; of one part among
     /// several not even that often.
     fn line(&mut self, event: &Event) -> Option<String> {
-        let Event::Epoch { epoch, cost, learning_rate, samples_per_second, seconds, .. } = event else {
-            return None;
-        };
+        let Event::Epoch { epoch, seconds, .. } = event else { return None };
         let every = (self.epochs / 10).max(1);
         let due = if self.is_one_of_several() {
             seconds - self.told >= SELDOM
@@ -139,8 +165,8 @@ impl Part {
             return None;
         }
         self.told = *seconds;
-        let words = self.words(*epoch, *cost, *learning_rate, *samples_per_second);
-        Some(format!("{words} · {}", words::duration(*seconds)))
+        let course = self.course(&State::of(event)?);
+        Some(format!("{} · {course} · {}", self.place(*epoch), words::duration(*seconds)))
     }
 
     fn end(&self, event: &Event) -> String {
@@ -212,16 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_named_where_there_are_several() {
+    fn a_bar_says_how_far_and_how_well_within_eighty_columns() {
+        let bar = ProgressBar::hidden();
         let part = Part {
             name: "fold 2".into(),
-            validation: Some("validation accuracy 0.9".into()),
+            epochs: 100,
+            steps_per_epoch: 10,
+            validation: Some("validation accuracy 0.9000".into()),
             ..Part::default()
         };
-        assert!(
-            part.words(1, 0.5, 0.1, 10.0)
-                .starts_with("fold 2: epoch 1/0 · cost 0.5000 · validation accuracy")
-        );
+        draw(&bar, &part, &epoch(50));
+        assert!(bar.prefix().starts_with("fold 2: epoch 50/100 · ") && bar.prefix().ends_with(" left"));
+        draw(&bar, &part, &epoch(100));
+        assert_eq!(bar.position(), 1000);
+        assert_eq!(bar.prefix(), "fold 2: epoch 100/100");
+        let message = bar.message();
+        assert_eq!(message, "cost 0.2500 · validation accuracy 0.9000 · rate 0.001 · 12,300 rows/s");
+        assert!(message.chars().count() <= 80);
     }
 
     #[test]

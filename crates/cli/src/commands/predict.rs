@@ -22,7 +22,7 @@ use crate::words;
 /// The library's, and where the output cannot be written.
 pub fn predict(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     let (path, model) = source::model(matches)?;
-    let out = matches.get_one::<PathBuf>("out");
+    let out = matches.get_one::<PathBuf>("out").filter(|out| out.as_os_str() != "-");
     if let Some(out) = out {
         refuse_an_input(out, &path, matches.get_one::<String>("data"))?;
     }

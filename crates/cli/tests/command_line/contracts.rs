@@ -111,6 +111,7 @@ fn predict_gives_a_row_for_each_row_in_order() {
     let written = place.run(["predict", "first", "flowers.csv", "--out", "p.csv", "--json"]).json();
     assert_eq!((&written["rows"], &written["out"]), (&60.into(), &"p.csv".into()));
     assert_eq!(String::from_utf8(place.read("p.csv")).unwrap(), ran.out);
+    assert_eq!(place.run(["predict", "first", "flowers.csv", "--out", "-"]).is_done().out, ran.out);
 }
 
 #[test]
