@@ -20,7 +20,7 @@ pub fn evaluate(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     let rows = words::counted(evaluation.rows, "row", "rows");
     console.say(format!("{} on {} of {}\n", path.display(), rows, table.source));
     for note in &evaluation.notes {
-        console.warn(words::wrap(&format!("note: {note}"), 110, 6));
+        console.warn(words::wrap(&format!("note: {note}"), 100, 6));
     }
     let style = console.results();
     let mut parts = vec![words::figures::splits(&[("figure", &evaluation.figures)], style)];

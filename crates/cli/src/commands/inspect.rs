@@ -34,13 +34,6 @@ fn text(summary: &ModelSummary, style: Style) -> String {
     if !summary.classes.is_empty() {
         lines.push(format!("classes     {}", words::wrap(&listed(&summary.classes), 100, 12)));
     }
-    let features: Vec<String> = summary
-        .columns
-        .iter()
-        .filter(|column| column.role == "feature")
-        .map(|column| format!("{} ({})", abbreviate(&column.name, 30), column.column_type.name()))
-        .collect();
-    lines.push(format!("columns     {}", words::wrap(&listed(&features), 100, 12)));
     lines.push(format!("inputs      {} numbers per row", count(summary.inputs)));
     let ensemble = if summary.members > 1 {
         format!(" in each of {} networks, averaged", summary.members)
@@ -52,7 +45,7 @@ fn text(summary: &ModelSummary, style: Style) -> String {
     if let Some(checksum) = &summary.checksum {
         lines.push(format!("checksum    {checksum}"));
     }
-    let mut parts = vec![lines.join("\n"), layers(summary, style)];
+    let mut parts = vec![lines.join("\n"), columns(summary, style), layers(summary, style)];
     let splits: Vec<_> = ["train", "validation", "test"]
         .into_iter()
         .filter_map(|split| Some((split, summary.metrics.get(split)?)))
@@ -61,7 +54,7 @@ fn text(summary: &ModelSummary, style: Style) -> String {
         parts.push(figures::splits(&splits, style));
     }
     let notes: Vec<String> =
-        summary.notes.iter().map(|note| words::wrap(&format!("note: {note}"), 110, 6)).collect();
+        summary.notes.iter().map(|note| words::wrap(&format!("note: {note}"), 100, 6)).collect();
     if !notes.is_empty() {
         parts.push(notes.join("\n"));
     }
@@ -73,6 +66,18 @@ fn listed(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(NAMED).map(|name| abbreviate(name, 40)).collect();
     let rest = names.len() - shown.len();
     if rest == 0 { shown.join(", ") } else { format!("{} and {} more", shown.join(", "), count(rest)) }
+}
+
+fn columns(summary: &ModelSummary, style: Style) -> String {
+    let mut table = Table::new(&[("column", Align::Left), ("type", Align::Left), ("becomes", Align::Left)]);
+    let features: Vec<_> = summary.columns.iter().filter(|column| column.role == "feature").collect();
+    for column in features.iter().take(NAMED) {
+        let becomes = column.encoding.clone().unwrap_or_default();
+        table.row([abbreviate(&column.name, 40), column.column_type.name().to_owned(), becomes]);
+    }
+    let rest = features.len().saturating_sub(NAMED);
+    let text = table.text(style);
+    if rest == 0 { text } else { format!("{text}\n… and {} more columns", count(rest)) }
 }
 
 fn layers(summary: &ModelSummary, style: Style) -> String {

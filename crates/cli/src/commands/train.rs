@@ -48,7 +48,7 @@ pub fn follow(config: &Config, console: &Console, planned: &mut dyn FnMut(&Prepa
     let report = run::train_watched(config, &mut progress, &mut Interrupter::default(), &mut both)?;
     console.say("");
     for note in &report.notes {
-        console.warn(words::wrap(&format!("note: {note}"), 110, 6));
+        console.warn(words::wrap(&format!("note: {note}"), 100, 6));
     }
     if !report.notes.is_empty() {
         console.say("");
@@ -74,7 +74,7 @@ fn next_steps(report: &Report, console: &Console) {
     let run = run_argument(run);
     console.say("");
     console.say(format!(
-        "next: deltarule predict {run} DATA    deltarule inspect {run}    deltarule check {run} DATA"
+        "next: deltarule predict {run} DATA --out predictions.csv\n      deltarule inspect {run}"
     ));
 }
 

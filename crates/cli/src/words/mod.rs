@@ -52,10 +52,13 @@ pub fn figure(number: f64) -> String {
         _ if size < 10.0 => format!("{number:.4}"),
         _ if size < 100.0 => format!("{number:.3}"),
         _ if size < 1000.0 => format!("{number:.2}"),
-        _ if size < 10_000.0 => format!("{number:.1}"),
         _ => {
-            let whole = count(size.round() as usize);
-            if number < 0.0 { format!("-{whole}") } else { whole }
+            // From 10,000 on, what stands behind the point no longer matters.
+            let text = format!("{size:.*}", usize::from(size < 9_999.95));
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            let whole = whole.parse().map_or(text.clone(), count);
+            let sign = if number < 0.0 { "-" } else { "" };
+            if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
         }
     }
 }
@@ -150,10 +153,10 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         assert_eq!([0, 12, 1797, 1_000_000].map(count), ["0", "12", "1,797", "1,000,000"]);
         assert_eq!(counted(1, "row", "rows"), "1 row");
-        let figures = [0.0, 0.985_2, -1.5, 31.25, 512.3, -53_940.4, 2e-5, f64::NAN].map(figure);
+        let figures = [0.0, 0.985_2, -1.5, 31.25, 512.3, 9313.84, -53_940.4, 2e-5, f64::NAN].map(figure);
         assert_eq!(
             figures,
-            ["0", "0.9852", "-1.5000", "31.250", "512.30", "-53,940", "2.000e-5", "not a number"]
+            ["0", "0.9852", "-1.5000", "31.250", "512.30", "9,313.8", "-53,940", "2.000e-5", "not a number"]
         );
         assert_eq!([0.001, 3e-5, 0.5, 1.0, 2.5e-4].map(short), ["0.001", "3e-5", "0.5", "1", "2.5e-4"]);
         assert_eq!(

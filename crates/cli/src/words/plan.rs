@@ -8,7 +8,7 @@ use crate::console::Style;
 /// Said on the line about the data already, or no choice about the outcome.
 const SHOWN_ELSEWHERE: [&str; 6] = ["data", "target", "task", "run", "resume", "threads"];
 
-const WIDTH: usize = 110;
+const WIDTH: usize = 100;
 const WIDEST_VALUE: usize = 28;
 
 /// The settings with their values and reasons; those that the user said are marked.

@@ -129,7 +129,8 @@ fn inspect_shows_layers_figures_and_settings() {
     assert_eq!(summary["classes"], serde_json::json!(["low", "tall"]));
     assert_eq!(summary["config"]["epochs"], 3);
     let words = place.run(["inspect", "first"]);
-    for expected in ["binary: kind", "layers.0.w", "accuracy", "epochs = 3", "checksum"] {
+    for expected in ["binary: kind", "colour", "becomes", "layers.0.w", "accuracy", "epochs = 3", "checksum"]
+    {
         assert!(words.is_done().out.contains(expected), "no {expected:?} in {}", words.out);
     }
 }
