@@ -120,8 +120,10 @@ fn main() -> Result<()> {
         println!();
 
         let mut trainer = Trainer::new(&pool, network, settings)?;
+        let mut epoch = 0;
         let mut look = |trained: &Network<f32>| {
-            print!("{:<16} {:<9}", "", "moved");
+            epoch += 1;
+            print!("{:<16} {:<9}", "", format!("epoch {epoch}"));
             movement(trained, &before).iter().for_each(|moved| print!(" {moved:>9.3}"));
             println!("   {:.4}", accuracy(&pool, trained, &test));
             Figures::new()
@@ -131,7 +133,7 @@ fn main() -> Result<()> {
         gradients.push(norms);
     }
     println!(
-        "\n‖δ‖: at initialisation, root mean square over 1,000 rows. moved: ‖w − w₀‖ / ‖w₀‖ after each epoch."
+        "\n‖δ‖: at initialisation, root mean square over 1,000 rows. Epochs: ‖w − w₀‖ / ‖w₀‖ after each."
     );
     for (name, norms) in ["sigmoid", "ReLU"].iter().zip(&gradients) {
         let per_layer = (norms[0] / norms[HIDDEN_LAYERS - 1]).powf(1.0 / (HIDDEN_LAYERS - 1) as f64);
