@@ -137,7 +137,7 @@ impl NetworkSpec {
                     width = *units;
                 }
                 LayerSpec::BatchNorm { .. } | LayerSpec::LayerNorm { .. } => {
-                    sum = sum.checked_add(2 * width)?
+                    sum = sum.checked_add(2 * width)?;
                 }
                 LayerSpec::Dropout { .. } => {}
             }
@@ -378,7 +378,7 @@ impl<F: Real> Network<F> {
                 }
                 // N(0, 1/dimension): a table's row then has the length of one standardised number.
                 (TensorKind::Table, _) => {
-                    Initializer::LecunNormal.draw(tensor.shape[1], tensor.shape[0], &mut rng, w)
+                    Initializer::LecunNormal.draw(tensor.shape[1], tensor.shape[0], &mut rng, w);
                 }
                 _ => {}
             }

@@ -226,6 +226,9 @@ pub(super) struct Forward<'m, F: Real> {
     workspace: Workspace<F>,
 }
 
+/// Is shown a block of rows, its logits and its activations.
+type Watch<'w, F> = dyn FnMut(&Batch<'_, F>, &[F], &[F]) + 'w;
+
 impl<'m, F: Real> Forward<'m, F> {
     pub(super) fn new(networks: &'m [Network<F>], encoder: &'m Encoder) -> Self {
         const BLOCK: usize = 512;
@@ -242,7 +245,7 @@ impl<'m, F: Real> Forward<'m, F> {
         &mut self,
         pool: &Pool,
         data: &Dataset<F>,
-        watch: &mut dyn FnMut(&Batch<'_, F>, &[F], &[F]),
+        watch: &mut Watch<'_, F>,
     ) -> Vec<f64> {
         let (outputs, task) = (self.encoder.outputs(), self.encoder.task());
         let mut sums = vec![0.0; data.rows * outputs];

@@ -198,7 +198,7 @@ impl<'a, F: Real> Place<'a, F> {
             let (Some(folder), Some((config, data))) = (folder, &digests) else { return Ok(None) };
             let is_due = every.map_or_else(
                 || last_write.elapsed() >= CHECKPOINT_EVERY,
-                |every| trainer.epochs() % every == 0,
+                |every| trainer.epochs().is_multiple_of(every),
             );
             let path = match occasion {
                 Occasion::EpochEnd if !is_due => return Ok(None),

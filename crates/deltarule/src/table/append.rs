@@ -57,14 +57,14 @@ impl Table {
             hash.update([kind(data)]);
             match data {
                 ColumnData::U8(values) => hash.update(values),
-                ColumnData::F32(values) => each(&mut hash, &mut bytes, values, |v| v.to_le_bytes()),
-                ColumnData::F64(values) => each(&mut hash, &mut bytes, values, |v| v.to_le_bytes()),
-                ColumnData::Datetime(values) => each(&mut hash, &mut bytes, values, |v| v.to_le_bytes()),
+                ColumnData::F32(values) => each(&mut hash, &mut bytes, values, f32::to_le_bytes),
+                ColumnData::F64(values) => each(&mut hash, &mut bytes, values, f64::to_le_bytes),
+                ColumnData::Datetime(values) => each(&mut hash, &mut bytes, values, i64::to_le_bytes),
                 ColumnData::Boolean(values) => {
                     each(&mut hash, &mut bytes, values, |v| [v.map_or(2, u8::from)]);
                 }
                 ColumnData::Text(TextColumn { codes, dictionary }) => {
-                    each(&mut hash, &mut bytes, codes, |v| v.to_le_bytes());
+                    each(&mut hash, &mut bytes, codes, u32::to_le_bytes);
                     for word in dictionary {
                         hash.update((word.len() as u64).to_le_bytes());
                         hash.update(word);

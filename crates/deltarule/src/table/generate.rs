@@ -94,7 +94,7 @@ pub(super) fn spirals(recipe: &Recipe) -> Vec<[f64; 3]> {
 pub(super) fn friedman(recipe: &Recipe) -> Result<Table> {
     const COLUMNS: usize = 16;
     let mut random = ChaCha8Rng::seed_from_u64(recipe.seed);
-    let mut columns = vec![Vec::with_capacity(recipe.rows); COLUMNS + 1];
+    let mut columns: [Vec<f64>; COLUMNS + 1] = std::array::from_fn(|_| Vec::with_capacity(recipe.rows));
     for _ in 0..recipe.rows {
         let x: [f64; COLUMNS] = std::array::from_fn(|_| random.random());
         let truth = 10.0 * (PI * x[0] * x[1]).sin() + 20.0 * (x[2] - 0.5).powi(2) + 10.0 * x[3] + 5.0 * x[4];

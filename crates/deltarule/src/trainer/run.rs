@@ -207,7 +207,7 @@ impl<'p, F: Real> Trainer<'p, F> {
                     break 'epochs;
                 }
                 converged = self.advance(data, &mut batches, steps_per_epoch, &mut good, &mut clock)?;
-                if self.at.step % STEPS_BETWEEN_CLOCKS == 0 {
+                if self.at.step.is_multiple_of(STEPS_BETWEEN_CLOCKS) {
                     self.tell_progress(observer, &mut clock, &mut good);
                 }
             }
