@@ -269,8 +269,8 @@ impl<'p, F: Real> Trainer<'p, F> {
         self.network.backward_layer(self.pool, &mut self.ws, batch, layer, total, &mut self.grads);
     }
 
-    /// Phase 4: penalties' gradients, clipping, the optimizer's update, norm limits, running statistics; the step is
-    /// done. Of L-BFGS this does nothing: its step is a line search over the whole set.
+    /// Phase 4: penalties' gradients, clipping, the optimizer's update, norm limits, running statistics. The step is
+    /// done and counted: the next forward pass draws other dropout masks. Of L-BFGS this does nothing: its step is a line search over the whole set.
     pub fn update(&mut self, rows: usize, learning_rate: f64) {
         let regularization = &self.settings.regularization;
         let params = self.network.params_mut();
@@ -282,27 +282,33 @@ impl<'p, F: Real> Trainer<'p, F> {
         }
         regularization.limit_norms(params, &self.matrices);
         self.network.update_buffers(&self.ws, rows);
+        self.finish_step(learning_rate);
     }
 
-    /// One step on a batch of at least one row of positive weight: the four phases, or, for plain descent, the same
-    /// with the update inside the backward pass, to the same bits. Returns Σ weight·C as it was before the update.
+    fn finish_step(&mut self, learning_rate: f64) {
+        self.at.step += 1;
+        self.at.last_rate = learning_rate;
+    }
+
+    /// One step: the four phases, or, for plain descent, the same
+    /// with the update inside the backward pass, to the same bits. A batch whose rows all weigh 0 changes nothing. Returns
+    /// Σ weight·C as it was before the update.
     pub fn step(&mut self, batch: &Batch<'_, F>, learning_rate: f64) -> f64 {
         self.forward(batch);
         let cost = self.cost(batch);
         let total = batch.total_weight();
-        if total > 0.0 && cost.is_finite() {
-            if self.fused {
-                let (total, rate) = (F::from_f64(total), F::from_f64(learning_rate));
-                let (pool, grads) = (self.pool, &mut self.grads);
-                self.network.backward_and_descend(pool, &mut self.ws, batch, total, rate, grads);
-                self.network.update_buffers(&self.ws, batch.rows);
-            } else {
-                self.backward(batch);
-                self.update(batch.rows, learning_rate);
-            }
+        if total <= 0.0 || !cost.is_finite() {
+            self.finish_step(learning_rate); // nothing to learn from, or nothing that may be learnt
+        } else if self.fused {
+            let (total, rate) = (F::from_f64(total), F::from_f64(learning_rate));
+            let (pool, grads) = (self.pool, &mut self.grads);
+            self.network.backward_and_descend(pool, &mut self.ws, batch, total, rate, grads);
+            self.network.update_buffers(&self.ws, batch.rows);
+            self.finish_step(learning_rate);
+        } else {
+            self.backward(batch);
+            self.update(batch.rows, learning_rate);
         }
-        self.at.step += 1;
-        self.at.last_rate = learning_rate;
         cost
     }
 

@@ -41,10 +41,11 @@ impl<F: Real> Trainer<'_, F> {
             }
             let rate = self.rate(steps_per_epoch);
             let batch = batches.get(self.at.batch);
+            let step = self.at.step;
             if let Some(found) = self.look(&batch, Some(rate)) {
-                return self.worded(self.at.step, Some(found));
+                return self.worded(step, Some(found));
             }
-            self.at.step += 1;
+            self.at.step = step + 1;
             self.at.batch += 1;
             if self.at.batch == steps_per_epoch {
                 (self.at.batch, self.at.epoch) = (0, self.at.epoch + 1);
