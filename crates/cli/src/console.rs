@@ -7,6 +7,8 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde::Serialize;
 
+use crate::words::printable;
+
 /// Nobody reads standard output any more.
 #[derive(Clone, Copy, Debug)]
 pub struct Closed;
@@ -100,7 +102,7 @@ impl Console {
 
     /// Says something that even the quiet are told.
     pub fn warn(&self, words: impl fmt::Display) {
-        let _ = writeln!(io::stderr(), "{words}");
+        let _ = writeln!(io::stderr(), "{}", printable(&words.to_string()));
     }
 
     /// Puts out a result for people; with `--json` the document says it instead.
@@ -152,7 +154,7 @@ pub fn error_line(error: &anyhow::Error) {
         }
     }
     let style = Style::of(&io::stderr());
-    let _ = writeln!(io::stderr(), "{} {words}", style.bold("error:"));
+    let _ = writeln!(io::stderr(), "{} {}", style.bold("error:"), printable(&words));
 }
 
 /// A panic is our mistake, not the user's: it says so, where it happened, and asks for a report.

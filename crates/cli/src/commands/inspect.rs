@@ -30,7 +30,7 @@ pub fn inspect(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
 }
 
 fn text(summary: &ModelSummary, style: Style) -> String {
-    let mut lines = vec![format!("task        {}: {}", summary.task, summary.targets.join(", "))];
+    let mut lines = vec![format!("task        {}: {}", summary.task, listed(&summary.targets))];
     if !summary.classes.is_empty() {
         lines.push(format!("classes     {}", words::wrap(&listed(&summary.classes), 100, 12)));
     }

@@ -133,6 +133,12 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     wrapped
 }
 
+/// Text without control characters but line breaks: what a table's cells hold must not steer a terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '·' } else { c }).collect()
+}
+
 /// Text of at most `width` characters; what is left out is marked.
 #[must_use]
 pub fn abbreviate(text: &str, width: usize) -> String {
@@ -176,5 +182,6 @@ mod tests {
     fn names_are_cut_and_cleaned() {
         assert_eq!(abbreviate("Iris-versicolor", 8), "Iris-ve…");
         assert_eq!(abbreviate("a\x1b[31m\nb", 20), "a·[31m·b");
+        assert_eq!(printable("a\x1b[31m\nb"), "a·[31m\nb");
     }
 }

@@ -6,7 +6,7 @@ use deltarule::model::Evaluation;
 use deltarule::run::{CrossValidation, Prepared, Report};
 
 use super::table::Table;
-use super::{count, counted, figure, figures, name};
+use super::{count, counted, figure, figures, name, printable};
 use crate::console::Style;
 
 /// What is learnt from what: a line or two.
@@ -23,10 +23,10 @@ pub fn data(prepared: &Prepared) -> String {
     };
     let mut text = format!(
         "{}: {}, {}; to learn: {} ({}, {what})\n",
-        table.source,
+        printable(&table.source),
         counted(table.rows(), "row", "rows"),
         counted(table.columns().len(), "column", "columns"),
-        targets.join(", "),
+        printable(&targets.join(", ")),
         facts.task,
     );
     if let Some(fold) = prepared.folds.first() {

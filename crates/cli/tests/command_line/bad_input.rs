@@ -185,6 +185,8 @@ fn settings_that_contradict_each_other() {
     let place = Place::new();
     let ran: Ran = place.run(["train", "xor", "--momentum", "0.9", "--optimizer", "adam"]);
     ran.is_refused(&["momentum", "adam"]);
+    place.run(["train", "xor", "--target", "y", "--ignore", "y"]).is_refused(&["target y", "ignore y"]);
+    place.run(["train", "xor", "--ignore", "zebra"]).is_refused(&["\"zebra\"", "x1, x2, y"]);
     assert!(place.files().is_empty());
 }
 

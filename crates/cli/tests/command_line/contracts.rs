@@ -172,3 +172,39 @@ fn the_bench_measures_and_its_steps_are_those_of_training() {
     assert_eq!(bench[0]["cost"], train["cost"]);
     place.run(["bench", "--case", "xro"]).is_refused(&["xro", "close: xor"]);
 }
+
+#[test]
+fn ignored_columns_are_neither_trained_on_nor_asked_for() {
+    let place = Place::new();
+    place.write("flowers.csv", flowers(60));
+    let arguments = ["train", "flowers.csv", "--target", "kind", "--ignore", "colour", "--run", "first"];
+    place.run(arguments.into_iter().chain(QUICK)).is_done();
+    place.write("new.csv", "width,length\n1,2\n");
+    assert_eq!(place.run(["predict", "first", "new.csv"]).is_done().out.lines().count(), 2);
+    place.run(["train", "--config", "runs/first/config.toml", "--run", "again"]).is_done();
+    assert!(place.read("runs/first/model.safetensors") == place.read("runs/again/model.safetensors"));
+}
+
+#[test]
+fn several_targets_are_learnt_at_once() {
+    let place = Place::new();
+    let labels = |i: usize| format!("{},{},{}\n", i % 7, i % 7 > 3, i % 7 < 2);
+    place.write("labels.csv", "x,high,low\n".to_owned() + &(0..60).map(labels).collect::<String>());
+    let arguments = ["train", "labels.csv", "--target", "high,low", "--run", "labels", "--json"];
+    let report = place.run(arguments.into_iter().chain(QUICK)).json();
+    assert_eq!(report["task"], "multilabel");
+    let predicted = place.run(["predict", "labels", "labels.csv"]);
+    assert!(
+        predicted
+            .is_done()
+            .out
+            .starts_with("prediction_high,probability_high,prediction_low,probability_low\n")
+    );
+
+    place.write("numbers.csv", flowers(60));
+    let arguments = ["train", "numbers.csv", "--target", "length,width", "--run", "numbers"];
+    let ran = place.run(arguments.into_iter().chain(QUICK));
+    assert!(ran.is_done().out.contains("residuals"), "{ran:#?}");
+    let predicted = place.run(["predict", "numbers", "numbers.csv"]);
+    assert!(predicted.is_done().out.starts_with("prediction_length,prediction_width\n"));
+}

@@ -17,6 +17,7 @@ impl Config {
     pub fn check(&self) -> Result<()> {
         self.check_values()?;
         self.check_belonging()?;
+        self.check_columns()?;
         self.check_split()?;
         self.check_network()?;
         self.check_task()?;
@@ -51,6 +52,24 @@ impl Config {
                         values.join(", ")
                     ),
                 );
+            }
+        }
+        Ok(())
+    }
+
+    fn check_columns(&self) -> Result<()> {
+        let ignored = |name: &String| self.ignore.iter().flatten().any(|ignored| ignored == name);
+        let needed = [
+            ("target", self.target.as_deref().unwrap_or_default()),
+            ("weight", self.weight.as_slice()),
+            ("split_column", self.split_column.as_slice()),
+            ("group", self.group.as_slice()),
+            ("time", self.time.as_slice()),
+        ];
+        for (key, names) in needed {
+            if let Some(name) = names.iter().find(|name| ignored(name)) {
+                let why = "a column that is left out cannot be used; leave it out of one of them";
+                return conflict(format!("{key} {name}"), format!("ignore {name}"), why);
             }
         }
         Ok(())

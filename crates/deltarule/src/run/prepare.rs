@@ -49,7 +49,7 @@ pub fn prepare(said: &Config) -> Result<Prepared> {
     };
     let validation = append(&said.validation)?;
     let test = append(&said.test)?;
-    prepare_table(table, said, validation, test)
+    prepare_rows(table, said, validation, test)
 }
 
 /// Prepares a run on a table that is there already; `validation` and `test` are rows set apart by the caller.
@@ -57,12 +57,25 @@ pub fn prepare(said: &Config) -> Result<Prepared> {
 /// # Errors
 /// Those of the settings, of the target and of the splits.
 pub fn prepare_table(
-    table: Table,
+    mut table: Table,
     said: &Config,
     validation: Option<Range<usize>>,
     test: Option<Range<usize>>,
 ) -> Result<Prepared> {
     said.check()?;
+    for name in said.ignore.iter().flatten() {
+        table.drop_column(name)?;
+    }
+    prepare_rows(table, said, validation, test)
+}
+
+/// Prepares a run on a table without the columns that are to be ignored.
+fn prepare_rows(
+    table: Table,
+    said: &Config,
+    validation: Option<Range<usize>>,
+    test: Option<Range<usize>>,
+) -> Result<Prepared> {
     let target = target_of(&table, said)?;
     let usable = encoder::usable_rows(&table, &target)?;
     if usable.rows.is_empty() {
@@ -76,13 +89,13 @@ pub fn prepare_table(
     };
     let mut said = said.clone();
     said.target = Some(target);
-    let roles = resolve::encoder_options(&said, task)?;
+    let roles = roles_of(&said, task, &table)?;
     let strata = encoder::strata(&table, &usable.rows, &roles)?;
     let test = test.or_else(|| table.test_rows.clone());
     let parts = SplitOptions { validation_rows: validation, test_rows: test, ..SplitOptions::default() };
     let facts = facts(&table, &usable.rows, &roles, task, strata.as_deref(), &parts);
     let plan = plan(&facts, &said)?;
-    let encoder = resolve::encoder_options(&plan.settings, task)?;
+    let encoder = roles_of(&plan.settings, task, &table)?;
     let parts = SplitOptions {
         validation_rows: parts.validation_rows,
         test_rows: parts.test_rows,
@@ -98,6 +111,13 @@ pub fn prepare_table(
     };
     notes.extend(made.first().unwrap_or(&divided).notes.iter().cloned());
     Ok(Prepared { table, plan, facts, encoder, folds: made, split: divided, notes })
+}
+
+/// How columns are encoded; those to be ignored are not in the table any more.
+fn roles_of(settings: &Config, task: Task, table: &Table) -> Result<EncoderOptions> {
+    let mut roles = resolve::encoder_options(settings, task)?;
+    roles.ignore.retain(|name| table.has(name));
+    Ok(roles)
 }
 
 /// The target columns: those named, else the one that the data set itself names.
