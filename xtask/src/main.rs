@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod bench;
 mod everything;
 mod features;
 mod machine;
@@ -25,6 +26,7 @@ Usage: cargo xtask COMMAND
 
   test              everything that has to hold before a change is merged
   accept [NAME..]   accuracy on real data over several seeds, all of it or what is named
+  bench [--slice]   training speed beside that of other libraries; bench/README.md tells its other flags
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => everything::test(&mut steps),
         ["accept", names @ ..] => accept::run_named(&mut steps, names),
+        ["bench", words @ ..] => bench::run(&mut steps, words),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -383,6 +383,14 @@ fn bench() -> Command {
         .arg(path("weights").help("A model file to take the start weights from"))
         .arg(path("save_weights").requires("case").help("Write the start weights of --case, for others to begin from"))
         .arg(
+            Arg::new("export")
+                .long("export")
+                .value_name("FOLDER")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(ValueHint::DirPath)
+                .help("Write FOLDER/CASE: a case's description, start weights and encoded rows, for other programs"),
+        )
+        .arg(
             Arg::new("print_config")
                 .long("print-config")
                 .action(ArgAction::SetTrue)

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use deltarule_kernels::{Pool, Real};
 use serde::Serialize;
 
+use crate::Error;
+use crate::activation;
+use crate::atomic_file::write_atomically;
 use crate::config::{Config, resolve};
 use crate::dataset::Dataset;
 use crate::encoder::Encoder;
@@ -254,6 +257,64 @@ pub fn save_weights(case: &Case, path: &Path) -> Result<()> {
     write_weights(path, trainer.network())
 }
 
+/// Writes all that another program needs to take a case's steps, into a folder that is made where there is none.
+///
+/// | file | what |
+/// |---|---|
+/// | `case.json` | `case`, `batch_size`, `learning_rate`, `cost`, and `layers`: `fan_in`, `fan_out`, `activation` of each |
+/// | `weights.safetensors` | the start weights, as [`save_weights`] writes them: `w` is `[fan_in, fan_out]`, the transpose of what PyTorch keeps |
+/// | `data.safetensors` | `x` `[rows, fan_in]` and `targets` `[rows, outputs]`, f32, encoded, in the order of training; classes are one-hot rows |
+///
+/// Batch s holds the rows from s·`batch_size` on; the last of an epoch may be shorter, and the next one begins again.
+///
+/// # Errors
+/// As [`run`]; where the folder or a file cannot be written.
+pub fn export(case: &Case, folder: &Path) -> Result<()> {
+    let prepared = prepare(&case.config()?)?;
+    let pool = Pool::new(1);
+    let (train, trainer) = trainer::<f32>(&prepared, &pool, None)?;
+    std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, "write", source))?;
+    write_weights(&folder.join("weights.safetensors"), trainer.network())?;
+
+    let outputs = train.targets.outputs();
+    let view = train.targets.range(0, train.rows);
+    let targets: Vec<f32> = (0..train.rows)
+        .flat_map(|row| (0..outputs).map(move |output| (row, output)))
+        .map(|(row, output)| view.value(row, output))
+        .collect();
+    let tensors = [
+        store::Tensor::new("x", &[train.rows, train.dense_width], &train.dense),
+        store::Tensor::new("targets", &[train.rows, outputs], &targets),
+    ];
+    store::write_plain(&folder.join("data.safetensors"), &tensors)?;
+    let description = format!("{:#}\n", description(case, &prepared, &trainer));
+    write_atomically(&folder.join("case.json"), description.as_bytes())
+}
+
+fn description<F: Real>(case: &Case, prepared: &Prepared, trainer: &Trainer<'_, F>) -> serde_json::Value {
+    let layers: Vec<_> = trainer
+        .network()
+        .layers()
+        .iter()
+        .filter_map(|layer| match layer {
+            Layer::Dense(layer) => Some(serde_json::json!({
+                "fan_in": layer.dense_in,
+                "fan_out": layer.fan_out,
+                "activation": activation::name(layer.activation),
+            })),
+            _ => None,
+        })
+        .collect();
+    serde_json::json!({
+        "case": case.name,
+        "about": case.about,
+        "batch_size": trainer.settings().batch_size,
+        "learning_rate": trainer.settings().learning_rate.base,
+        "cost": prepared.plan.settings.cost,
+        "layers": layers,
+    })
+}
+
 fn trainer<'p, F: Real>(
     prepared: &Prepared,
     pool: &'p Pool,
@@ -378,6 +439,44 @@ mod tests {
         assert_eq!(measured.digest, fitted.report.digest);
         assert_eq!(measured.cost, fitted.report.cost);
         assert_eq!(measured.steps, 50);
+    }
+
+    #[test]
+    fn what_is_exported_is_what_training_begins_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let case = Case::named("xor").unwrap();
+        let place = folder.path().join("made/xor");
+        export(case, &place).unwrap();
+
+        let text = std::fs::read_to_string(place.join("case.json")).unwrap();
+        let described: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(described["batch_size"], 4);
+        assert_eq!(described["cost"], "squared_error");
+        let layers = serde_json::json!([
+            { "fan_in": 2, "fan_out": 8, "activation": "sigmoid" },
+            { "fan_in": 8, "fan_out": 1, "activation": "sigmoid" },
+        ]);
+        assert_eq!(described["layers"], layers);
+
+        let data = store::read_plain(&place.join("data.safetensors")).unwrap();
+        let rows = data.shape("x").unwrap()[0];
+        let x: Vec<f32> = data.numbers("x", &[rows, 2]).unwrap();
+        let targets: Vec<f32> = data.numbers("targets", &[rows, 1]).unwrap();
+        assert!(rows >= 4);
+        for (row, target) in x.chunks(2).zip(targets) {
+            assert_eq!(target, f32::from(row[0] != row[1]), "{row:?}");
+        }
+
+        let begun =
+            |weights| run(case, &Options { threads: 1, seconds: 0.0, steps: Some(9), weights }).unwrap();
+        assert_eq!(begun(Some(place.join("weights.safetensors"))).digest, begun(None).digest);
+    }
+
+    #[test]
+    fn nothing_is_exported_where_a_file_stands_in_the_way() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = export(Case::named("xor").unwrap(), file.path()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Io { .. }), "{error}");
     }
 
     #[test]

@@ -31,6 +31,14 @@ pub fn bench(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
+    if let Some(folder) = matches.get_one::<PathBuf>("export") {
+        for case in cases {
+            let folder = folder.join(case.name);
+            bench::export(case, &folder)?;
+            console.say(format!("{}: all that {} begins from", folder.display(), case.name));
+        }
+        return Ok(Outcome::Done);
+    }
     let threads: Vec<usize> = match matches.get_many::<u32>("threads") {
         Some(threads) => threads.map(|&threads| threads as usize).collect(),
         None => vec![cores()],

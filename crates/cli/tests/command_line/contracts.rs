@@ -170,6 +170,10 @@ fn the_bench_measures_and_its_steps_are_those_of_training() {
     let train = place.run(["train", "--config", "xor.toml", "--json"].into_iter().chain(start)).json();
     assert_eq!(bench[0]["digest"], train["digest"]);
     assert_eq!(bench[0]["cost"], train["cost"]);
+    place.run(["bench", "--case", "xor", "--export", "out"]).is_done();
+    let exported = ["--weights", "out/xor/weights.safetensors", "--steps", "50"];
+    let again = place.run(["bench", "--case", "xor", "--json"].into_iter().chain(exported)).json();
+    assert_eq!(bench[0]["digest"], again[0]["digest"]);
     place.run(["bench", "--case", "xro"]).is_refused(&["xro", "close: xor"]);
 }
 
