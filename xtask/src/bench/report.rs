@@ -157,7 +157,7 @@ fn aligned(rows: &[[String; 9]]) -> String {
     text
 }
 
-/// As many decimals as show three digits.
+/// Three digits, where two decimals show as many.
 fn three_digits(value: f64) -> String {
     let decimals = if value >= 99.95 {
         0
