@@ -145,7 +145,7 @@ pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
     let table = report::table(&compared);
     println!("\n{table}");
     if wishes.are_whole() {
-        let archive = report::archive(steps, &wishes.described(), &field.scheduling(), &compared)?;
+        let archive = report::archive(steps, &wishes.described(), field.scheduling(), &compared)?;
         println!("kept as {}", archive.display());
     } else {
         println!("not kept under bench/runs: it holds whole runs only");
