@@ -192,9 +192,11 @@ impl<'p, F: Real> Trainer<'p, F> {
             steps_per_epoch,
             step: self.at.step,
         });
-        let mut reason = EndReason::Finished;
+        // Of a snapshot taken at the end of the epoch that was to be the last: one more could be the best.
+        let waited_enough = self.at.batch == 0 && self.has_waited_enough();
+        let mut reason = if waited_enough { EndReason::EarlyStopping } else { EndReason::Finished };
         let mut cost = f64::NAN;
-        'epochs: while self.at.epoch < self.settings.epochs && !self.is_exhausted() {
+        'epochs: while !waited_enough && self.at.epoch < self.settings.epochs && !self.is_exhausted() {
             if self.settings.shuffle && !self.searches_lines() {
                 batches.begin(self.settings.seed, self.at.epoch);
             }
@@ -308,8 +310,12 @@ impl<'p, F: Real> Trainer<'p, F> {
             samples_per_second,
             seconds: clock.began.elapsed().as_secs_f64(),
         });
-        figure.is_some()
-            && self.settings.stopping.is_some_and(|stopping| self.at.waited >= stopping.patience.max(1))
+        figure.is_some() && self.has_waited_enough()
+    }
+
+    /// Whether early stopping's patience is at its end.
+    fn has_waited_enough(&self) -> bool {
+        self.settings.stopping.is_some_and(|stopping| self.at.waited >= stopping.patience.max(1))
     }
 
     /// Sets the best epoch's weights, where they are kept; returns the epoch of the weights that now stand.

@@ -166,6 +166,36 @@ fn the_best_epochs_weights_are_kept_and_patience_ends_the_run() {
 }
 
 #[test]
+fn a_run_that_was_cut_off_after_its_last_epoch_trains_no_further() {
+    let pool = Pool::new(1);
+    let mut settings = settings("adam");
+    settings.epochs = 100;
+    settings.watch = Metric::Accuracy;
+    settings.keep_best = true;
+    settings.stopping = Some(Stopping { patience: 2, min_delta: 0.0 });
+    let begin = || Trainer::new(&pool, spec().build::<f32>(1).unwrap(), settings.clone()).unwrap();
+    // Accuracies 0.5, 0.4, 0.4 end the run; another epoch would be the best.
+    let run = |trainer: &mut Trainer<'_, f32>, told: &[f64], kept: &mut Option<Snapshot<f32>>| {
+        let mut told = told.iter().copied();
+        let mut validate = |_: &Network<f32>| [("accuracy".to_owned(), told.next().unwrap())].into();
+        let mut keep = |trainer: &Trainer<'_, f32>, _: Occasion| {
+            *kept = Some(trainer.snapshot());
+            Ok(None)
+        };
+        let mut nobody = |_| None;
+        trainer.run("model", &rows(), Some(&mut validate), &mut Silent, &mut nobody, &mut keep).unwrap()
+    };
+    let (mut whole, mut kept) = (begin(), None);
+    let outcome = run(&mut whole, &[0.5, 0.4, 0.4], &mut kept);
+    assert_eq!((outcome.reason, outcome.epochs, outcome.best_epoch), (EndReason::EarlyStopping, 3, 1));
+    let mut second = begin();
+    second.restore(&kept.unwrap()).unwrap();
+    let again = run(&mut second, &[0.9, 0.9, 0.9], &mut None);
+    assert_eq!((again.reason, again.epochs, again.best_epoch), (EndReason::EarlyStopping, 3, 1));
+    assert_eq!(second.network().params(), whole.network().params());
+}
+
+#[test]
 fn lbfgs_takes_all_rows_and_resumes_to_the_same_bits() {
     let pool = Pool::new(1);
     let network = NetworkSpec::new(3).dense(5, Activation::Tanh).dense(3, Activation::Softmax);
