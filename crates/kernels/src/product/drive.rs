@@ -277,9 +277,10 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
     let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
     for begin in (0..k.max(1)).step_by(PIECE) {
         let steps = PIECE.min(k - begin);
+        // Wrapping, since of no steps (k = 0) the matrices are empty and a column's or row's place lies beyond them.
+        let b = product.b.wrapping_add(begin * b_step + column * b_column);
         // SAFETY: steps and columns lie inside b (see `Product`); the packed piece inside the workspace's first part.
         let (b, stride) = unsafe {
-            let b = product.b.add(begin * b_step + column * b_column);
             if plan.pack_right {
                 let pack = if b_column == 1 { tiles.copy } else { tiles.transpose };
                 let from = if b_column == 1 { b_step } else { b_column };
@@ -316,8 +317,10 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
             unsafe {
                 let (a, a_stride, how) = match block.packed {
                     Some(packed) => (packed.add(m * begin + row * steps), rows, mode::ADJACENT),
-                    None if a_row == 1 => (product.a.add(row + begin * a_step), a_step, mode::ADJACENT),
-                    None => (product.a.add(row * a_row + begin), a_row, mode::STRIDED),
+                    None if a_row == 1 => {
+                        (product.a.wrapping_add(row + begin * a_step), a_step, mode::ADJACENT)
+                    }
+                    None => (product.a.wrapping_add(row * a_row + begin), a_row, mode::STRIDED),
                 };
                 let how = if block.packed.is_some() && plan.pack_right { mode::PACKED } else { how };
                 let lanes_read = if plan.pack_right { lanes } else { last };
