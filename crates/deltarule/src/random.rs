@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 pub enum Purpose {
     /// Which rows go to training, validation and test; which fold.
     Split,
-    /// Initial parameters; the counter is the layer's number.
+    /// Initial parameters; the counter is the place of a tensor's first number among all parameters.
     Init,
     /// The order of rows; the counter is the epoch.
     Shuffle,
