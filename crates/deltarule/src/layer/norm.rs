@@ -79,10 +79,14 @@ impl BatchNorm {
     }
 
     /// New running statistics from the batch that was just seen: r ← 0.9·r + 0.1·batch, the variance unbiased
-    /// (n/(n−1)), as PyTorch does.
+    /// (n/(n−1)), as PyTorch does. A batch of one row, such as an epoch's last may be, has no variance and changes
+    /// nothing (PyTorch refuses it).
     pub fn update_buffers<F: Real>(&self, rows: usize, kept: &Kept<F>, buffers: &mut [F]) {
+        if rows < 2 {
+            return;
+        }
         let momentum = F::from_f64(MOMENTUM);
-        let unbiased = F::from_f64(rows as f64 / (rows.max(2) - 1) as f64);
+        let unbiased = F::from_f64(rows as f64 / (rows - 1) as f64);
         let (mean, variance) = (&kept.statistics[..self.units], &kept.statistics[2 * self.units..]);
         let (running_mean, running_variance) = buffers.split_at_mut(self.units);
         for j in 0..self.units {
@@ -216,5 +220,23 @@ fn delta_and_gradient<F: Real>(
             scale[j] += delta[j] * hat[j];
             shift[j] += delta[j];
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_statistics_move_by_a_tenth_and_not_at_all_for_one_row() {
+        let layer = BatchNorm { units: 1, activation: Activation::Identity };
+        // Mean 3, 1/√(σ²+ε) (not read), biased variance 4.
+        let kept = Kept { statistics: vec![3.0_f64, 0.0, 4.0], ..Kept::default() };
+        let mut buffers = [1.0, 2.0];
+        layer.update_buffers(1, &kept, &mut buffers);
+        assert_eq!(buffers, [1.0, 2.0]);
+        // Two rows: the unbiased variance is 4·2/1 = 8. 1 + 0.1·(3 − 1), 2 + 0.1·(8 − 2).
+        layer.update_buffers(2, &kept, &mut buffers);
+        assert!((buffers[0] - 1.2).abs() < 1e-15 && (buffers[1] - 2.6).abs() < 1e-15, "{buffers:?}");
     }
 }
