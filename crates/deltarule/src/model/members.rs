@@ -6,6 +6,7 @@ use crate::dataset::{Batch, Dataset};
 use crate::encoder::Encoder;
 use crate::error::{ErrorKind, Result};
 use crate::layer::Pass;
+use crate::memory;
 use crate::network::{LayerSpec, Network, NetworkSpec, Workspace};
 use crate::store::{self, Stored, Tensor};
 use crate::task::Task;
@@ -171,6 +172,9 @@ pub(super) fn check_sizes(
 
 /// Reads the networks; every tensor of the file must be one of theirs.
 pub(super) fn read<F: Real>(stored: &Stored, spec: &NetworkSpec, members: usize) -> Result<Vec<Network<F>>> {
+    // Few numbers in a file can make many wide layers.
+    let workspace = Network::<F>::workspace_bytes(spec, BLOCK);
+    memory::require("running the model", workspace, "run it on a larger machine")?;
     let mut networks = Vec::new();
     let mut used = 0;
     for i in 0..members {
@@ -219,6 +223,9 @@ pub(super) fn rows_at_once<F: Real>(encoder: &Encoder) -> usize {
     (BYTES / encoder.memory_need::<F>(1).max(1)).max(FEWEST) as usize
 }
 
+/// Rows that pass through the networks at once.
+const BLOCK: usize = 512;
+
 /// Runs rows through all networks, with a workspace allocated once.
 pub(super) struct Forward<'m, F: Real> {
     networks: &'m [Network<F>],
@@ -231,7 +238,6 @@ type Watch<'w, F> = dyn FnMut(&Batch<'_, F>, &[F], &[F]) + 'w;
 
 impl<'m, F: Real> Forward<'m, F> {
     pub(super) fn new(networks: &'m [Network<F>], encoder: &'m Encoder) -> Self {
-        const BLOCK: usize = 512;
         Self { networks, encoder, workspace: networks[0].workspace(BLOCK) }
     }
 
