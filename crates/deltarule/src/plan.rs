@@ -28,7 +28,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::config::{Config, Part, SETTINGS, Setting, Unset, Value};
+use crate::config::{Config, Part, SETTINGS, Setting, Unset, Value, resolve};
 use crate::error::Result;
 use crate::task::Task;
 
@@ -130,6 +130,7 @@ pub fn plan(facts: &Facts, said: &Config) -> Result<Plan> {
     planner.fill_in_defaults();
     let plan = planner.finish();
     plan.settings.check()?;
+    resolve::loss(&plan.settings)?; // whether the cost has a meaning on the output's activation
     Ok(plan)
 }
 

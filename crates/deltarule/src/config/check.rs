@@ -134,6 +134,10 @@ impl Config {
                 return conflict("weights", key, "the weights come from the file; leave one out");
             }
         }
+        if self.normalization.as_deref() == Some("batch") && self.batch_size == Some(BatchSize::Rows(1)) {
+            let why = "one row is its own mean, so that nothing is left of it; say --normalization layer";
+            return conflict("normalization batch", "batch_size 1", why);
+        }
         let Some(hidden) = &self.hidden else { return Ok(()) };
         let counts = [
             ("activation", self.activation.as_ref().map(Vec::len)),
@@ -275,7 +279,7 @@ impl Config {
             return Ok(());
         }
         let clipped = |limit: &Option<Limit>| matches!(limit, Some(Limit::At(_)));
-        let refused: [(&str, bool, &str); 9] = [
+        let refused: [(&str, bool, &str); 10] = [
             (
                 "batch_size",
                 matches!(self.batch_size, Some(BatchSize::Rows(_))),
@@ -290,6 +294,11 @@ impl Config {
                 "input_dropout",
                 self.input_dropout.is_some_and(|share| share > 0.0),
                 "it needs the same cost at each evaluation; say --input-dropout 0",
+            ),
+            (
+                "normalization batch",
+                self.normalization.as_deref() == Some("batch"),
+                "its running statistics are no part of the cost; say --normalization layer",
             ),
             (
                 "schedule",

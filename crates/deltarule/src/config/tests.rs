@@ -226,6 +226,8 @@ fn settings_that_contradict_each_other_are_refused() {
         &[("optimizer", "lbfgs"), ("clip_value", "3")],
         &[("optimizer", "lbfgs"), ("weight_decay", "0.1")],
         &[("optimizer", "lbfgs"), ("learning_rate", "0.1")],
+        &[("optimizer", "lbfgs"), ("normalization", "batch")],
+        &[("normalization", "batch"), ("batch_size", "1")],
         &[("optimizer", "rprop"), ("schedule", "cosine")],
         &[("optimizer", "rprop"), ("warmup", "10")],
         &[("optimizer", "adam"), ("momentum", "0.9")],

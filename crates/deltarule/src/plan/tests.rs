@@ -170,8 +170,9 @@ fn the_piecewise_encoding_stays_within_memory() {
 
 #[test]
 fn what_contradicts_the_inferred_task_is_refused() {
-    let refused: [(Facts, &[(&str, &str)]); 5] = [
+    let refused: [(Facts, &[(&str, &str)]); 6] = [
         (diamonds(), &[("cost", "cross_entropy")]),
+        (adult(), &[("output_activation", "relu")]),
         (adult(), &[("target_scaling", "log")]),
         (diamonds(), &[("class_weight", "balanced")]),
         (adult(), &[("quantile", "0.9")]),
