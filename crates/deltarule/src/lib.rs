@@ -76,6 +76,7 @@ pub mod activation;
 pub mod atomic_file;
 pub mod bench;
 pub mod checkpoint;
+pub mod communicator;
 pub mod config;
 pub mod control;
 pub mod dataset;

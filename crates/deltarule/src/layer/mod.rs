@@ -52,7 +52,7 @@ pub enum TensorKind {
 }
 
 impl TensorKind {
-    /// Whether penalties, decay and norm limits apply: to weights and tables; not to biases, scales and shifts, which
+    /// Whether penalties and decay apply: to weights and tables; not to biases, scales and shifts, which
     /// have no part in how steep the function is (Goodfellow, Bengio & Courville 2016, §7.1).
     #[must_use]
     pub fn is_regularized(self) -> bool {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Penalties, decay and limits. All off by default.
 ///
-/// Penalties, decay and max-norm are for weights and tables (`decayed` below); biases, scales and shifts stay free.
+/// Penalties and decay are for weights and tables (`decayed` below), max-norm for dense layers' weights; biases, scales and
+/// shifts stay free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Regularization {
