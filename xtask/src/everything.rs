@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{accept, features, machine};
+use crate::{accept, bench, features, machine};
 
 /// Runs everything, ending at the first step that fails.
 pub fn test(steps: &mut Steps) -> Result<()> {
@@ -25,7 +25,8 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     )?;
     examples(steps)?;
     packages(steps)?;
-    accept::run_quick(steps)
+    accept::run_quick(steps)?;
+    bench::slice(steps)
 }
 
 /// The library with no feature, with each one alone, and with all: each without a warning, tests and examples included.
