@@ -100,7 +100,7 @@ impl<F: Real> Trainer<'_, F> {
         });
         let rate = self.settings.learning_rate.base;
         let next = format!(
-            "training diverged: try a learning rate below {rate:e} (--learning-rate {:e}), --clip-norm 1, or look for \
+            "training diverged: try a learning rate below {rate:e} (--learning-rate {:.0e}), --clip-norm 1, or look for \
              extreme values in the data; the last checkpoint stands",
             rate / 10.0
         );
