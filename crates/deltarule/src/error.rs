@@ -124,11 +124,9 @@ impl std::error::Error for Error {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FileNotFound { path } => write!(
-                f,
-                "{}: no such file or folder; check the path, or give a bundled name (`deltarule datasets` lists them)",
-                path.display()
-            ),
+            Self::FileNotFound { path } => {
+                write!(f, "{}: no such file or folder; check the path", path.display())
+            }
             Self::Io { path, what, source } => write!(f, "{}: cannot {what}: {source}", path.display()),
             Self::EmptyFile { path } => {
                 write!(

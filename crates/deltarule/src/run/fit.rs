@@ -8,19 +8,20 @@ use serde_json::json;
 
 use super::Concluded;
 use super::folds::{CrossValidation, FoldReport};
+use super::late_folder::LateFolder;
 use super::prepare::Prepared;
 use super::report::{Report, RowCounts};
 use crate::checkpoint::{Checkpoint, Finished};
 use crate::config::{Config, resolve};
 use crate::control::Controller;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Targets};
 use crate::encoder::Encoder;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::event::{EndReason, Figures, Observer};
+use crate::loss::{Cost, Loss};
 use crate::memory;
 use crate::model::{self, Evaluation, Members, Model, Scorer};
 use crate::network::{Network, NetworkSpec};
-use crate::run_folder::RunFolder;
 use crate::split::Split;
 use crate::store;
 use crate::trainer::{Occasion, Trainer, TrainerSettings};
@@ -32,7 +33,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 pub struct Place<'a, F: Real> {
     pool: &'a Pool,
     prepared: &'a Prepared,
-    folder: Option<&'a RunFolder>,
+    folder: Option<&'a LateFolder<'a>>,
     /// What was left by an interrupted run, until it is taken up.
     earlier: Option<Checkpoint<F>>,
     finished: Vec<Finished<F>>,
@@ -71,7 +72,7 @@ impl<'a, F: Real> Place<'a, F> {
     pub(super) fn new(
         pool: &'a Pool,
         prepared: &'a Prepared,
-        folder: Option<&'a RunFolder>,
+        folder: Option<&'a LateFolder<'a>>,
         earlier: Option<Checkpoint<F>>,
     ) -> Result<Self> {
         let mut place = Self {
@@ -85,7 +86,7 @@ impl<'a, F: Real> Place<'a, F> {
             step_seconds: 0.0,
             began: Instant::now(),
         };
-        if let (Some(mut earlier), Some(folder)) = (earlier, folder) {
+        if let (Some(mut earlier), Some(folder)) = (earlier, folder.and_then(LateFolder::existing)) {
             let (config, data) = place.digests();
             earlier.check(folder.path(), &config, &data)?;
             place.finished = std::mem::take(&mut earlier.finished);
@@ -143,6 +144,7 @@ impl<'a, F: Real> Place<'a, F> {
         encoder.apply_class_weights(&mut train, &class_weights);
         let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs())?;
         let loss = resolve::loss(settings)?;
+        check_targets(&loss, &train, encoder.target_names())?;
         let watched = encoder.usable_rows(table, &split.validation)?.rows;
         let scorer =
             if watched.is_empty() { None } else { Some(Scorer::new(&encoder, loss, table, &watched)?) };
@@ -192,8 +194,9 @@ impl<'a, F: Real> Place<'a, F> {
         }
         let every = self.prepared.plan.settings.checkpoint_epochs;
         let mut last_write = Instant::now();
-        let digests = self.folder.map(|_| self.digests());
-        let (folder, finished) = (self.folder, &self.finished);
+        let folder = self.folder.map(LateFolder::open).transpose()?;
+        let digests = folder.map(|_| self.digests());
+        let finished = &self.finished;
         let mut checkpoint = |trainer: &Trainer<'_, F>, occasion: Occasion| {
             let (Some(folder), Some((config, data))) = (folder, &digests) else { return Ok(None) };
             let is_due = every.map_or_else(
@@ -358,6 +361,21 @@ impl PartRecord {
             cost: value["cost"].as_f64().unwrap_or(f64::NAN),
         }
     }
+}
+
+/// Refuses targets on which the cost has no smallest value.
+fn check_targets<F: Real>(loss: &Loss, train: &Dataset<F>, names: &[String]) -> Result<()> {
+    let (Cost::Poisson, Targets::Values { outputs, values }) = (loss.cost(), &train.targets) else {
+        return Ok(());
+    };
+    if let Some(at) = values.iter().position(|&target| target.to_f64() < 0.0) {
+        let column = names.get(at % outputs).cloned().unwrap_or_default();
+        let what =
+            format!("a training row holds {}; poisson cost is for counts and rates, 0 or more", values[at]);
+        let next = "choose another cost, such as squared_error or huber".to_owned();
+        return Err(ErrorKind::UnusableTarget { column, what, next }.into());
+    }
+    Ok(())
 }
 
 fn counts(split: &Split) -> RowCounts {

@@ -18,11 +18,13 @@
 
 mod fit;
 mod folds;
+mod late_folder;
 mod prepare;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use deltarule_kernels::{Pool, Real};
 
@@ -32,8 +34,10 @@ use crate::control::{Controller, Unattended};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Silent};
 use crate::model::Model;
-use crate::run_folder::{EventLog, Progress, RUNS, RunFolder, name_after, place};
+use crate::run_folder::{Progress, RUNS, RunFolder, place};
 use crate::table::Table;
+
+use late_folder::LateFolder;
 
 pub use folds::{CrossValidation, FoldReport, Interval};
 pub use prepare::{Prepared, prepare, prepare_table};
@@ -105,32 +109,20 @@ pub fn train_watched(
     let prepared = prepare(&said)?;
     fit::check_memory(&prepared)?;
     planned(&prepared);
-    let folder = match folder {
-        Some(folder) => folder,
-        None => new_folder(&said)?,
-    };
-    if !resumes {
-        folder.write_config(&prepared.plan.to_config().to_toml())?;
-    }
-    let failure = Arc::new(Mutex::new(None));
-    let told = Arc::clone(&failure);
-    let mut log = EventLog::open(&folder, move |error: &Error| {
-        if let Ok(mut told) = told.lock() {
-            *told = Some(format!("{error}; the run went on without its event log"));
-        }
-    })?;
+    let folder = LateFolder::new(&said, folder, prepared.plan.to_config().to_toml());
     let mut both = |event: &Event| {
-        log.observe(event);
+        folder.record(event);
         observer.observe(event);
     };
     let outcome = dispatch(&prepared, Some(&folder), resumes, &mut both, controller)?;
     let mut report = outcome.report;
+    let made = folder.open()?;
     if let Some(model) = outcome.model {
-        model.save(&folder.model())?;
-        report.model = Some(folder.model());
+        model.save(&made.model())?;
+        report.model = Some(made.model());
     }
-    report.run = Some(folder.path().to_owned());
-    report.notes.extend(failure.lock().ok().and_then(|mut failure| failure.take()));
+    report.run = Some(made.path().to_owned());
+    report.notes.extend(folder.failure());
     Ok(report)
 }
 
@@ -175,16 +167,6 @@ fn cannot_resume(folder: &RunFolder, what: &str, expected: &str, got: &str) -> E
     ErrorKind::CannotResume { run, what, expected: expected.to_owned(), got: got.to_owned() }.into()
 }
 
-fn new_folder(said: &Config) -> Result<RunFolder> {
-    match &said.run {
-        Some(run) => RunFolder::create(&place(Path::new(RUNS), run)?),
-        None => {
-            let data = said.data.as_deref().unwrap_or(prepare::DEFAULT_DATA);
-            RunFolder::numbered(Path::new(RUNS), &name_after(data))
-        }
-    }
-}
-
 /// What a run came to, saved or not.
 struct Concluded {
     model: Option<Model>,
@@ -194,7 +176,7 @@ struct Concluded {
 /// Runs in the precision that the plan says.
 fn dispatch(
     prepared: &Prepared,
-    folder: Option<&RunFolder>,
+    folder: Option<&LateFolder<'_>>,
     resumes: bool,
     observer: &mut dyn Observer,
     controller: &mut dyn Controller,
@@ -207,14 +189,14 @@ fn dispatch(
 
 fn conclude<F: Real>(
     prepared: &Prepared,
-    folder: Option<&RunFolder>,
+    folder: Option<&LateFolder<'_>>,
     resumes: bool,
     observer: &mut dyn Observer,
     controller: &mut dyn Controller,
 ) -> Result<Concluded> {
     let threads = prepared.plan.settings.threads.unwrap_or_else(cores);
     let pool = Pool::new(threads);
-    let earlier: Option<Checkpoint<F>> = match folder {
+    let earlier: Option<Checkpoint<F>> = match folder.and_then(LateFolder::existing) {
         Some(folder) if resumes && folder.progress() == Progress::Resumable => {
             Some(Checkpoint::read(&folder.checkpoint())?)
         }

@@ -89,7 +89,8 @@ fn prepare_rows(
     };
     let mut said = said.clone();
     said.target = Some(target);
-    let roles = roles_of(&said, task, &table)?;
+    // What the columns are for is known before the plan says how they are encoded: bins are the plan's to choose.
+    let roles = roles_of(&Config { numeric_encoding: None, ..said.clone() }, task, &table)?;
     let strata = encoder::strata(&table, &usable.rows, &roles)?;
     let test = test.or_else(|| table.test_rows.clone());
     let parts = SplitOptions { validation_rows: validation, test_rows: test, ..SplitOptions::default() };
