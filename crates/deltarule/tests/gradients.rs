@@ -3,7 +3,7 @@
 use deltarule::activation::{Activation, NAMES};
 use deltarule::dataset::{Dataset, Embedded, InputShape, Targets};
 use deltarule::gradient_check::check;
-use deltarule::layer::Pass;
+use deltarule::layer::{Pass, TensorKind};
 use deltarule::loss::{Cost, Loss};
 use deltarule::network::{LayerSpec, NetworkSpec};
 use deltarule::optimizer::Regularization;
@@ -163,4 +163,38 @@ fn a_cost_that_is_no_number_does_not_pass() {
     assert!(check(&pool, &network, &loss, &none, data.range(0, 6), Pass::Inference, usize::MAX).passed());
     data.dense[0] = f64::NAN;
     assert!(!check(&pool, &network, &loss, &none, data.range(0, 6), Pass::Inference, usize::MAX).passed());
+}
+
+/// Failures and kinks of a network whose weights before a layer normalisation are `weight` in size, of either sign, and
+/// whose biases are 0: what it normalises hardly varies.
+fn failures_and_kinks_of_small_weights(weight: f64, regularization: &Regularization) -> (usize, usize) {
+    let spec = NetworkSpec::on(input())
+        .dense(4, Activation::Identity)
+        .with(LayerSpec::LayerNorm { activation: Activation::Tanh })
+        .dense(2, Activation::Softmax);
+    let mut network = spec.build::<f64>(1).unwrap();
+    let first = network.tensors().iter().find(|tensor| tensor.kind == TensorKind::Weight).unwrap();
+    let range = first.range.clone();
+    for (i, w) in network.params_mut()[range].iter_mut().enumerate() {
+        *w = if i % 2 == 0 { weight } else { -weight };
+    }
+    let data = rows(2, Cost::CrossEntropy, 1);
+    let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+    let batch = data.range(0, data.rows);
+    let result = check(&Pool::new(1), &network, &loss, regularization, batch, Pass::Inference, usize::MAX);
+    (result.failures(), result.tensors.iter().map(|tensor| tensor.kinks).sum())
+}
+
+#[test]
+fn a_layer_norm_of_units_that_hardly_vary_is_differentiated_with_shorter_steps() {
+    // Its slope, 1/√(variance + 1e-5), bends within √1e-5 = 3e-3: a step of 1e-3 is too long.
+    assert_eq!(failures_and_kinks_of_small_weights(0.0, &Regularization::default()), (0, 0));
+}
+
+#[test]
+fn weights_that_an_l1_penalty_has_brought_near_0_are_compared() {
+    let l1 = Regularization { l1: 0.01, ..Regularization::default() };
+    for weight in [0.0, 1e-12, 1e-7, 1e-4] {
+        assert_eq!(failures_and_kinks_of_small_weights(weight, &l1), (0, 0), "{weight:e}");
+    }
 }

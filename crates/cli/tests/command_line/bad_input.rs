@@ -50,6 +50,19 @@ fn a_target_with_one_class() {
 }
 
 #[test]
+fn settings_that_only_the_data_or_the_network_can_refuse() {
+    for (arguments, words) in [
+        (&["--class-weight", "zebra=3"][..], &["class_weight", "zebra"][..]),
+        (&["--output-activation", "relu"], &["cross_entropy", "relu"]),
+        (&["--optimizer", "lbfgs", "--normalization", "batch"], &["lbfgs", "batch_norm"]),
+        (&["--weights", "none.safetensors"], &["none.safetensors"]),
+    ] {
+        let arguments = [&["--target", "kind", "--hidden", "3", "--epochs", "1"], arguments].concat();
+        refused_table(flowers(60), &arguments, words);
+    }
+}
+
+#[test]
 fn a_target_that_is_all_missing() {
     refused_table("x,y\n1,\n2,\n3,\n", &["--target", "y"], &["y"]);
 }
