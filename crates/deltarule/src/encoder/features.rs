@@ -16,6 +16,9 @@ use crate::table::{Column, ColumnData, ColumnType, MISSING_TIME, Table};
 const FEW_WORDS: usize = 10;
 /// Whether a column merely counts the rows, or equals the target, is said of at least this many rows.
 const ROWS_TO_TELL: usize = 20;
+
+/// No number is written longer, and no more of a word is shown in a note.
+const LONGEST_NUMBER: usize = 32;
 /// From this many columns on, small integers may be pixels.
 const FEWEST_PIXELS: usize = 16;
 
@@ -249,6 +252,9 @@ impl<'a> Fit<'a> {
     fn category(&mut self, column: &'a Column, asked_for: bool) -> Option<Recipe> {
         let words = Words::of(column, self.rows);
         let (found, missing) = occurring(&words, self.rows);
+        if !asked_for && declared(column, self.options).is_none() {
+            self.notes.extend(nearly_numbers(&column.name, &words, self.rows));
+        }
         if self.drops(column, found.is_empty(), found.len() == 1 && !missing) {
             return None;
         }
@@ -384,6 +390,44 @@ impl<'a> Fit<'a> {
 fn counts(values: &[f64], rows: &[u32]) -> bool {
     let difference = |at: usize| values[at] - f64::from(rows[at]);
     (1..rows.len()).all(|at| difference(at) == difference(0))
+}
+
+/// A note where at least nine of ten words are numbers, or would be if commas stood for nothing or a point: one stray
+/// word, or a way of writing, has then made a column of numbers one of words.
+fn nearly_numbers(column: &str, words: &Words<'_>, rows: &[u32]) -> Option<Note> {
+    let is_number = |word: &str| word.trim().parse::<f64>().is_ok();
+    let kinds: Vec<(bool, bool)> = words
+        .dictionary
+        .iter()
+        .map(|word| {
+            let number = is_number(word);
+            let with_commas =
+                word.contains(',') && word.len() <= LONGEST_NUMBER && is_number(&word.replace(',', ""));
+            (number, number || with_commas)
+        })
+        .collect();
+    let (mut present, mut numbers, mut readable) = (0, 0, 0);
+    let (mut example, mut with_comma) = (None, None);
+    for &row in rows {
+        let code = words.codes[row as usize] as usize;
+        let Some(&(number, commas)) = kinds.get(code) else { continue };
+        present += 1;
+        numbers += usize::from(number);
+        readable += usize::from(commas);
+        match (number, commas) {
+            (false, true) => with_comma = with_comma.or(Some(code)),
+            (false, false) => example = example.or(Some(code)),
+            _ => {}
+        }
+    }
+    let example = &words.dictionary[with_comma.or(example)?];
+    let most = |count: usize| present >= ROWS_TO_TELL && 10 * count >= 9 * present;
+    (most(numbers) || with_comma.is_some() && most(readable)).then(|| Note::NearlyNumbers {
+        column: column.to_owned(),
+        numbers: readable,
+        present,
+        example: example.chars().take(LONGEST_NUMBER).collect(),
+    })
 }
 
 /// Equal words in the same order give equal fingerprints, whatever the dictionary's order.

@@ -31,6 +31,17 @@ pub enum Note {
         /// Their names.
         columns: Vec<String>,
     },
+    /// A column is read as words, though nearly all of them are numbers.
+    NearlyNumbers {
+        /// Its name.
+        column: String,
+        /// Rows whose word is a number.
+        numbers: usize,
+        /// Rows with a word.
+        present: usize,
+        /// A word that is none.
+        example: String,
+    },
     /// A column counts the rows; it was kept.
     RowNumber {
         /// Its name.
@@ -111,6 +122,15 @@ impl fmt::Display for Note {
                 "dropped, nearly every row has a word of its own (declare it categorical to keep it): {}",
                 listed(columns)
             ),
+            Self::NearlyNumbers { column, numbers, present, example } => {
+                if example.contains(',') {
+                    write!(f, "{column} is taken as words for the commas in its numbers ({example:?}); ")?;
+                    f.write_str("write them as 1234.5")
+                } else {
+                    write!(f, "{column} is taken as words, though {numbers} of {present} are numbers; ")?;
+                    write!(f, "mend {example:?} and the like, or say --missing with them")
+                }
+            }
             Self::RowNumber { column } => {
                 write!(f, "{column} counts the rows; if it is only their number, ignore it")
             }

@@ -521,3 +521,21 @@ fn options_have_names_for_every_choice() {
     let again: EncoderOptions = toml::from_str(&toml::to_string(&read).unwrap()).unwrap();
     assert_eq!(again, read);
 }
+
+#[test]
+fn a_column_of_numbers_that_a_stray_word_or_commas_made_words_is_told() {
+    let mut stray: Vec<String> = (0..30).map(|i| (i * i).to_string()).collect();
+    stray[7] = "oops".into();
+    let commas: Vec<String> = (0..30).map(|i| format!("1,{i:03}")).collect();
+    let words: Vec<String> = (0..30).map(|i| format!("w{i}")).collect();
+    let column = |name: &str, words: &[String]| {
+        text(name, &words.iter().map(|word| Some(word.as_str())).collect::<Vec<_>>())
+    };
+    let number = Column::numbers("x", (0..30).map(|i| f64::from(i * 7 % 11)).collect());
+    let columns = vec![number, column("stray", &stray), column("commas", &commas), column("words", &words)];
+    let encoder = fit(&table([columns, vec![alternating(30)]].concat()), &options());
+    let told: Vec<String> = encoder.notes().iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|note| note.contains("29 of 30 are numbers; mend \"oops\"")), "{told:?}");
+    assert!(told.iter().any(|note| note.contains("commas in its numbers (\"1,000\")")), "{told:?}");
+    assert!(!told.iter().any(|note| note.starts_with("words is taken")), "{told:?}");
+}
