@@ -54,7 +54,7 @@ fn settings_that_only_the_data_or_the_network_can_refuse() {
     for (arguments, words) in [
         (&["--class-weight", "zebra=3"][..], &["class_weight", "zebra"][..]),
         (&["--output-activation", "relu"], &["cross_entropy", "relu"]),
-        (&["--optimizer", "lbfgs", "--normalization", "batch"], &["lbfgs", "batch_norm"]),
+        (&["--optimizer", "lbfgs", "--normalization", "batch"], &["lbfgs", "batch"]),
         (&["--weights", "none.safetensors"], &["none.safetensors"]),
     ] {
         let arguments = [&["--target", "kind", "--hidden", "3", "--epochs", "1"], arguments].concat();
