@@ -21,7 +21,8 @@ mod folds;
 mod late_folder;
 mod prepare;
 mod report;
-#[cfg(test)]
+// These write tables as CSV files.
+#[cfg(all(test, feature = "csv"))]
 mod tests;
 
 use std::path::Path;
