@@ -9,6 +9,7 @@
 //! Nothing here allocates after [`Network::workspace`], knows of an optimizer, or draws a random number that is not a
 //! function of (seed, step, layer).
 
+mod inference;
 mod spec;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ use crate::init::Initializer;
 use crate::layer::{BatchNorm, Dense, Engine, Kept, Layer, LayerInput, LayerNorm, Pass, Tensor, TensorKind};
 use crate::random::{Purpose, stream};
 
+pub use inference::Inference;
 pub use spec::{LayerSpec, NetworkSpec};
 
 /// A network with its parameters.

@@ -47,6 +47,7 @@ mod activation;
 mod activation_kernel;
 mod erf;
 mod isa;
+mod pieces;
 mod pool;
 mod product;
 mod real;
@@ -65,7 +66,8 @@ pub use activation_kernel::{
 pub use isa::InstructionSet;
 pub use pool::Pool;
 pub use product::{
-    PIECE, Transpose, affine, back_product, bias_gradient, matmul, weight_gradient, weight_gradient_descend,
+    PIECE, PackedWeights, Transpose, affine, back_product, bias_gradient, matmul, weight_gradient,
+    weight_gradient_descend,
 };
 pub use real::Real;
 pub use scratch::Scratch;

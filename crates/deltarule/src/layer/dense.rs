@@ -1,8 +1,8 @@
 //! The dense layer: z = x·w + b, a = f(z).
 
 use deltarule_kernels::{
-    Activation, Pool, Real, activate, activate_backward, activate_in_place, affine, back_product,
-    bias_gradient, descend, gather_add, scatter_add, weight_gradient, weight_gradient_descend,
+    Activation, PackedWeights, Pool, Real, activate, activate_backward, activate_in_place, affine,
+    back_product, bias_gradient, descend, gather_add, scatter_add, weight_gradient, weight_gradient_descend,
 };
 
 use super::{Engine, Kept, LayerInput};
@@ -39,12 +39,43 @@ impl Dense {
         kept: &mut Kept<F>,
     ) {
         let (w, b) = params.split_at(self.fan_in() * self.fan_out);
+        let numbers = &w[..self.dense_in * self.fan_out];
+        self.forward_with(engine, params, input, kept, |engine, z| {
+            let (pool, scratch) = (engine.pool, &mut *engine.scratch);
+            affine(pool, scratch, input.rows, self.dense_in, self.fan_out, input.x, numbers, Some(b), z);
+        });
+    }
+
+    /// As [`Dense::forward`], with the rows of w for the numbers `x` packed.
+    pub fn forward_packed<F: Real>(
+        &self,
+        engine: &mut Engine<'_, F>,
+        packed: &PackedWeights<F>,
+        params: &[F],
+        input: &LayerInput<'_, F>,
+        kept: &mut Kept<F>,
+    ) {
+        let b = &params[self.fan_in() * self.fan_out..];
+        self.forward_with(engine, params, input, kept, |engine, z| {
+            packed.affine(engine.pool, input.rows, input.x, Some(b), z);
+        });
+    }
+
+    /// The forward pass with `product` to compute x·w + b of the numbers.
+    fn forward_with<F: Real>(
+        &self,
+        engine: &mut Engine<'_, F>,
+        params: &[F],
+        input: &LayerInput<'_, F>,
+        kept: &mut Kept<F>,
+        product: impl FnOnce(&mut Engine<'_, F>, &mut [F]),
+    ) {
+        let w = &params[..self.fan_in() * self.fan_out];
         let cells = input.rows * self.fan_out;
         let keeps_z = !kept.z.is_empty();
         let z = if keeps_z { &mut kept.z[..cells] } else { &mut kept.a[..cells] };
-        let numbers = &w[..self.dense_in * self.fan_out];
-        let (pool, scratch) = (engine.pool, &mut *engine.scratch);
-        affine(pool, scratch, input.rows, self.dense_in, self.fan_out, input.x, numbers, Some(b), z);
+        product(engine, z);
+        let pool = engine.pool;
         self.each_group(input.code_width, |column, rows| {
             let table = &w[rows.start * self.fan_out..rows.end * self.fan_out];
             gather_add(pool, input.rows, self.fan_out, table, &input.codes[column..], input.code_width, z);

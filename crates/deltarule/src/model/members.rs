@@ -5,9 +5,8 @@ use deltarule_kernels::{Activation, Pool, Real};
 use crate::dataset::{Batch, Dataset};
 use crate::encoder::Encoder;
 use crate::error::{ErrorKind, Result};
-use crate::layer::Pass;
 use crate::memory;
-use crate::network::{LayerSpec, Network, NetworkSpec, Workspace};
+use crate::network::{Inference, LayerSpec, Network, NetworkSpec};
 use crate::store::{self, Stored, Tensor};
 use crate::task::Task;
 
@@ -223,54 +222,59 @@ pub(super) fn rows_at_once<F: Real>(encoder: &Encoder) -> usize {
     (BYTES / encoder.memory_need::<F>(1).max(1)).max(FEWEST) as usize
 }
 
-/// Rows that pass through the networks at once.
+/// Rows that are scored, decoded and summed at a time.
 const BLOCK: usize = 512;
+/// Such blocks whose outputs are computed at once, so that threads meet seldom.
+const BLOCKS: usize = 8;
 
-/// Runs rows through all networks, with a workspace allocated once.
+/// Runs rows through all networks, whose weights are packed once.
 pub(super) struct Forward<'m, F: Real> {
     networks: &'m [Network<F>],
     encoder: &'m Encoder,
-    workspace: Workspace<F>,
+    pool: &'m Pool,
+    inferences: Vec<Inference<F>>,
+    z: Vec<F>,
+    a: Vec<F>,
 }
 
 /// Is shown a block of rows, its logits and its activations.
 type Watch<'w, F> = dyn FnMut(&Batch<'_, F>, &[F], &[F]) + 'w;
 
 impl<'m, F: Real> Forward<'m, F> {
-    pub(super) fn new(networks: &'m [Network<F>], encoder: &'m Encoder) -> Self {
-        Self { networks, encoder, workspace: networks[0].workspace(BLOCK) }
+    pub(super) fn new(networks: &'m [Network<F>], encoder: &'m Encoder, pool: &'m Pool) -> Self {
+        let inferences = networks.iter().map(|network| Inference::new(network, pool)).collect();
+        let cells = BLOCKS * BLOCK * networks[0].outputs();
+        Self { networks, encoder, pool, inferences, z: vec![F::ZERO; cells], a: vec![F::ZERO; cells] }
     }
 
     /// `[rows × outputs]`: probabilities, or numbers in the target's units; the mean over the networks.
-    pub(super) fn run(&mut self, pool: &Pool, data: &Dataset<F>) -> Vec<f64> {
-        self.run_watched(pool, data, &mut |_, _, _| {})
+    pub(super) fn run(&mut self, data: &Dataset<F>) -> Vec<f64> {
+        self.run_watched(data, &mut |_, _, _| {})
     }
 
     /// As [`Forward::run`]; `watch` is shown each block with its logits and activations as the network puts them out.
-    pub(super) fn run_watched(
-        &mut self,
-        pool: &Pool,
-        data: &Dataset<F>,
-        watch: &mut Watch<'_, F>,
-    ) -> Vec<f64> {
+    pub(super) fn run_watched(&mut self, data: &Dataset<F>, watch: &mut Watch<'_, F>) -> Vec<f64> {
         let (outputs, task) = (self.encoder.outputs(), self.encoder.task());
         let mut sums = vec![0.0; data.rows * outputs];
-        let block = self.workspace.max_rows();
-        let mut probabilities = Vec::with_capacity(block * outputs);
-        for from in (0..data.rows).step_by(block) {
-            let batch = data.range(from, data.rows.min(from + block));
-            let sums = &mut sums[from * outputs..(from + batch.rows) * outputs];
-            for network in self.networks {
-                network.forward(pool, &mut self.workspace, &batch, Pass::Inference);
-                let (z, a) = network.output(&self.workspace, batch.rows);
-                watch(&batch, z, a);
-                if task == Task::Regression {
-                    add(sums, &self.encoder.decode_targets(a));
-                } else {
-                    probabilities.clear();
-                    probabilities.extend(a.iter().map(|a| a.to_f64()));
-                    make_probabilities(network.output_activation(), task, outputs, &mut probabilities);
-                    add(sums, &probabilities);
+        let mut probabilities = Vec::with_capacity(BLOCK * outputs);
+        for from in (0..data.rows).step_by(BLOCKS * BLOCK) {
+            let batch = data.range(from, data.rows.min(from + BLOCKS * BLOCK));
+            for (network, inference) in self.networks.iter().zip(&mut self.inferences) {
+                let (z, a) = (&mut self.z[..batch.rows * outputs], &mut self.a[..batch.rows * outputs]);
+                inference.run(network, self.pool, &batch, z, a);
+                let blocks = z.chunks(BLOCK * outputs).zip(a.chunks(BLOCK * outputs));
+                for (block, (z, a)) in blocks.enumerate() {
+                    let first = from + block * BLOCK;
+                    watch(&data.range(first, first + a.len() / outputs), z, a);
+                    let sums = &mut sums[first * outputs..][..a.len()];
+                    if task == Task::Regression {
+                        add(sums, &self.encoder.decode_targets(a));
+                    } else {
+                        probabilities.clear();
+                        probabilities.extend(a.iter().map(|a| a.to_f64()));
+                        make_probabilities(network.output_activation(), task, outputs, &mut probabilities);
+                        add(sums, &probabilities);
+                    }
                 }
             }
         }

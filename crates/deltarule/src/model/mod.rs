@@ -16,6 +16,7 @@
 mod evaluation;
 mod members;
 mod predictions;
+mod predictor;
 mod scorer;
 mod summary;
 mod weights;
@@ -30,6 +31,7 @@ use serde_json::Value;
 pub use evaluation::{ClassReport, Evaluation, evaluate};
 pub use members::Members;
 pub use predictions::Predictions;
+pub use predictor::Predictor;
 pub use scorer::Scorer;
 pub use summary::{ColumnSummary, LayerSummary, ModelSummary};
 pub use weights::{read_weights, write_weights};
@@ -232,14 +234,14 @@ impl Model {
         each: &mut dyn FnMut(&Predictions) -> Result<()>,
     ) -> Result<()> {
         let rows = numbered_rows(table)?;
-        let mut forward = members::Forward::new(networks, &self.encoder);
+        let mut forward = members::Forward::new(networks, &self.encoder, pool);
         // An empty table still has its columns checked.
         let blocks =
             rows.chunks(members::rows_at_once::<F>(&self.encoder)).chain(rows.is_empty().then_some(&[][..]));
         for block in blocks {
             let data = self.encoder.encode_features::<F>(table, block)?;
             let mut predictions = Predictions::none(self);
-            predictions.extend(&forward.run(pool, &data));
+            predictions.extend(&forward.run(&data));
             each(&predictions)?;
         }
         Ok(())

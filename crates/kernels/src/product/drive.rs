@@ -9,7 +9,9 @@
 //! ```
 
 use super::tile::{LARGEST_TILE, Tiles, mode};
+use super::vector::{self, RowProduct};
 use super::{Finish, PIECE, Products};
+use crate::InstructionSet;
 use crate::scratch::ROW_BLOCK;
 use crate::{Pool, Real, Scratch};
 
@@ -177,6 +179,10 @@ pub(super) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
     if product.m == 0 || product.n == 0 {
         return;
     }
+    if let Some(row) = product.as_row(pool.instruction_set()) {
+        // SAFETY: the caller's promise.
+        return unsafe { vector::run(pool, row) };
+    }
     let tiles = F::tiles(pool.instruction_set());
     let plan = Plan::new(&product, tiles, pool.threads());
     let packed = if plan.pack_left {
@@ -238,6 +244,16 @@ impl<F: Real> Product<F> {
             finish,
             ..self
         }
+    }
+}
+
+impl<F: Real> Product<F> {
+    /// A product of one row whose operands lie in the order in which they are needed.
+    fn as_row(&self, isa: InstructionSet) -> Option<RowProduct<F>> {
+        let &Self { m, k, n, a, a_step, b, b_step, b_column, c, finish, .. } = self;
+        let pair = 2 * F::tiles(isa).lanes;
+        let row = RowProduct { k, n, x: a, w: b, step: b_step, pair, last_step: b_step, z: c, finish };
+        (m == 1 && a_step == 1 && b_column == 1).then_some(row)
     }
 }
 

@@ -1,14 +1,18 @@
 //! Matrix products: checked entrances here, the loops in `drive`, the innermost ones in `tile`.
 
 mod drive;
+mod packed;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod vector;
 
 use crate::isa::{Vectorised, vectorised};
 use crate::{InstructionSet, Pool, Real, Scratch};
 use drive::Product;
+pub use packed::PackedWeights;
 use tile::Tiles;
+use vector::RowFns;
 
 /// The inner dimension is summed in pieces of this many terms: each piece is one chain of multiply-adds, and the
 /// pieces' sums are added in order.
@@ -31,6 +35,9 @@ pub trait Products: Sized + 'static {
     /// Those for `isa`.
     #[doc(hidden)]
     fn tiles(isa: InstructionSet) -> &'static Tiles<Self>;
+    /// Those of single rows.
+    #[doc(hidden)]
+    fn rows(isa: InstructionSet) -> &'static RowFns<Self>;
 }
 
 macro_rules! products {
@@ -44,6 +51,16 @@ macro_rules! products {
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx512 => &tile::$avx512::TILES,
                     _ => &tile::$portable::TILES,
+                }
+            }
+            #[inline]
+            fn rows(isa: InstructionSet) -> &'static RowFns<Self> {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => &vector::$avx2::ROWS,
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => &vector::$avx512::ROWS,
+                    _ => &vector::$portable::ROWS,
                 }
             }
         }

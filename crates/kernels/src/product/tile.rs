@@ -299,19 +299,19 @@ macro_rules! transpose_through_memory {
 macro_rules! x86_vector {
     ($(#[$features:meta])? $float:ident, $vector:ident, $lanes:literal, $zero:ident, $load:ident, $store:ident,
      $splat:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident, $div:ident) => {
-        type Vector = $vector;
-        const LANES: usize = $lanes;
+        pub(in crate::product) type Vector = $vector;
+        pub(in crate::product) const LANES: usize = $lanes;
 
         $(#[$features])?
         #[inline]
-        fn zero() -> Vector {
+        pub(in crate::product) fn zero() -> Vector {
             $zero()
         }
         /// # Safety
         /// `at` points to LANES numbers.
         $(#[$features])?
         #[inline]
-        unsafe fn load(at: *const $float) -> Vector {
+        pub(in crate::product) unsafe fn load(at: *const $float) -> Vector {
             // SAFETY: the caller's promise.
             unsafe { $load(at) }
         }
@@ -319,18 +319,18 @@ macro_rules! x86_vector {
         /// `at` points to room for LANES numbers.
         $(#[$features])?
         #[inline]
-        unsafe fn store(at: *mut $float, vector: Vector) {
+        pub(in crate::product) unsafe fn store(at: *mut $float, vector: Vector) {
             // SAFETY: the caller's promise.
             unsafe { $store(at, vector) };
         }
         $(#[$features])?
         #[inline]
-        fn splat(value: $float) -> Vector {
+        pub(in crate::product) fn splat(value: $float) -> Vector {
             $splat(value)
         }
         $(#[$features])?
         #[inline]
-        fn multiply_add(a: Vector, b: Vector, c: Vector) -> Vector {
+        pub(in crate::product) fn multiply_add(a: Vector, b: Vector, c: Vector) -> Vector {
             $fma(a, b, c)
         }
         $(#[$features])?
@@ -367,18 +367,18 @@ macro_rules! avx512 {
             x86_vector!(#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
                 $float, $vector, $lanes, $($name),+);
 
-            type Mask = $mask;
+            pub(in crate::product) type Mask = $mask;
             /// The mask of the first `count` lanes.
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
             #[inline]
-            fn first_lanes(count: usize) -> Mask {
+            pub(in crate::product) fn first_lanes(count: usize) -> Mask {
                 ((1_u32 << count) - 1) as Mask
             }
             /// # Safety
             /// `at` points to as many numbers as the mask has lanes.
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
             #[inline]
-            unsafe fn load_lanes(at: *const $float, lanes: Mask) -> Vector {
+            pub(in crate::product) unsafe fn load_lanes(at: *const $float, lanes: Mask) -> Vector {
                 // SAFETY: lanes outside the mask are not read.
                 unsafe { $load_mask(lanes, at) }
             }
@@ -414,11 +414,11 @@ macro_rules! avx2 {
 
             x86_vector!(#[target_feature(enable = "avx2,fma")] $float, $vector, $lanes, $($name),+);
 
-            type Mask = __m256i;
+            pub(in crate::product) type Mask = __m256i;
             /// The mask of the first `count` lanes: all bits set in each.
             #[target_feature(enable = "avx2,fma")]
             #[inline]
-            fn first_lanes(count: usize) -> Mask {
+            pub(in crate::product) fn first_lanes(count: usize) -> Mask {
                 static BITS: [$integer; 2 * LANES] = {
                     let mut bits = [0; 2 * LANES];
                     let mut i = 0;
@@ -436,7 +436,7 @@ macro_rules! avx2 {
             /// `at` points to as many numbers as the mask has lanes.
             #[target_feature(enable = "avx2,fma")]
             #[inline]
-            unsafe fn load_lanes(at: *const $float, lanes: Mask) -> Vector {
+            pub(in crate::product) unsafe fn load_lanes(at: *const $float, lanes: Mask) -> Vector {
                 // SAFETY: lanes outside the mask are not read.
                 unsafe { $load_mask(at, lanes) }
             }
@@ -466,35 +466,35 @@ macro_rules! portable {
         pub(super) mod $module {
             use super::{Finish, Tiles, mode};
 
-            type Vector = [$float; LANES];
-            const LANES: usize = $lanes;
+            pub(in crate::product) type Vector = [$float; LANES];
+            pub(in crate::product) const LANES: usize = $lanes;
 
             #[inline(always)]
-            fn zero() -> Vector {
+            pub(in crate::product) fn zero() -> Vector {
                 [0.0; LANES]
             }
             /// # Safety
             /// `at` points to LANES numbers.
             #[inline(always)]
-            unsafe fn load(at: *const $float) -> Vector {
+            pub(in crate::product) unsafe fn load(at: *const $float) -> Vector {
                 // SAFETY: the caller's promise.
                 unsafe { at.cast::<Vector>().read() }
             }
             /// # Safety
             /// `at` points to room for LANES numbers.
             #[inline(always)]
-            unsafe fn store(at: *mut $float, vector: Vector) {
+            pub(in crate::product) unsafe fn store(at: *mut $float, vector: Vector) {
                 // SAFETY: the caller's promise.
                 unsafe { at.cast::<Vector>().write(vector) };
             }
             #[inline(always)]
-            fn first_lanes(count: usize) -> usize {
+            pub(in crate::product) fn first_lanes(count: usize) -> usize {
                 count
             }
             /// # Safety
             /// `at` points to `lanes` numbers.
             #[inline(always)]
-            unsafe fn load_lanes(at: *const $float, lanes: usize) -> Vector {
+            pub(in crate::product) unsafe fn load_lanes(at: *const $float, lanes: usize) -> Vector {
                 let mut vector = zero();
                 // SAFETY: the caller's promise; `lanes` ≤ LANES.
                 unsafe { std::ptr::copy_nonoverlapping(at, vector.as_mut_ptr(), lanes) };
@@ -508,11 +508,11 @@ macro_rules! portable {
                 unsafe { std::ptr::copy_nonoverlapping(vector.as_ptr(), at, lanes) };
             }
             #[inline(always)]
-            fn splat(value: $float) -> Vector {
+            pub(in crate::product) fn splat(value: $float) -> Vector {
                 [value; LANES]
             }
             #[inline(always)]
-            fn multiply_add(a: Vector, b: Vector, c: Vector) -> Vector {
+            pub(in crate::product) fn multiply_add(a: Vector, b: Vector, c: Vector) -> Vector {
                 add(multiply(a, b), c)
             }
             #[inline(always)]

@@ -1,0 +1,140 @@
+//! The forward pass alone, of weights that do not change meanwhile.
+//!
+//! Weights are packed once. Many rows go through all layers block by block, each block by one thread with a workspace
+//! of its own, so that activations never leave that core's cache; a few rows go through one layer after another, whose
+//! columns the threads share. Either way a row's numbers have the bits of [`Network::forward`].
+
+use deltarule_kernels::{PackedWeights, Pool, Real};
+
+use super::{Network, Workspace};
+use crate::dataset::Batch;
+use crate::layer::{Engine, Layer, Pass};
+
+/// Rows that a thread takes through all layers at a time.
+const BLOCK: usize = 112;
+/// Rows for each thread from which on every thread takes its own.
+const ROWS_EACH: usize = 14;
+
+/// A network's weights made ready for inference, and room for it.
+///
+/// It belongs to the network that it was made of, as that was then: after a change of parameters it is made anew.
+#[derive(Debug)]
+pub struct Inference<F: Real> {
+    /// Of each dense layer the rows of w that its numbers meet.
+    packed: Vec<Option<PackedWeights<F>>>,
+    /// One for each thread.
+    own: Vec<Workspace<F>>,
+    /// Each thread's pool within its block: of itself alone.
+    alone: Pool,
+    outputs: usize,
+}
+
+impl<F: Real> Inference<F> {
+    /// Makes a network ready to be run on `pool`.
+    #[must_use]
+    pub fn new(network: &Network<F>, pool: &Pool) -> Self {
+        let pack = |(index, layer): (usize, &Layer)| {
+            let Layer::Dense(dense) = layer else { return None };
+            let numbers = &network.layer_params(index)[..dense.dense_in * dense.fan_out];
+            Some(PackedWeights::new(pool, dense.dense_in, dense.fan_out, numbers))
+        };
+        Self {
+            packed: network.layers.iter().enumerate().map(pack).collect(),
+            own: (0..pool.threads()).map(|_| network.workspace(BLOCK)).collect(),
+            alone: Pool::with_instruction_set(1, pool.instruction_set()),
+            outputs: network.outputs(),
+        }
+    }
+
+    /// The activations ŷ of up to [`Inference::most_at_once`] rows, `[rows × outputs]`.
+    ///
+    /// # Panics
+    /// Where there are more rows, or they or the pool are not what this was made for.
+    pub fn few(&mut self, network: &Network<F>, pool: &Pool, batch: &Batch<'_, F>) -> &[F] {
+        let workspace = &mut self.own[0];
+        forward(network, &self.packed, pool, workspace, batch);
+        network.output(workspace, batch.rows).1
+    }
+
+    /// Rows that [`Inference::few`] has room for.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        BLOCK
+    }
+
+    /// Logits and activations ŷ of any number of rows, `[rows × outputs]` each; `z` may be empty, if they are not
+    /// wanted.
+    ///
+    /// # Panics
+    /// Where a length does not fit, or the network or the pool is not what this was made for.
+    pub fn run(&mut self, network: &Network<F>, pool: &Pool, batch: &Batch<'_, F>, z: &mut [F], a: &mut [F]) {
+        let outputs = self.outputs;
+        assert_eq!(a.len(), batch.rows * outputs, "a is [rows × outputs]");
+        assert!(z.is_empty() || z.len() == a.len(), "z is of a's shape or empty");
+        if batch.rows == 0 {
+            return;
+        }
+        let store = |workspace: &Workspace<F>, rows: usize, a: &mut [F], z: &mut [F]| {
+            let (logits, activations) = network.output(workspace, rows);
+            a.copy_from_slice(activations);
+            z.copy_from_slice(&logits[..z.len()]);
+        };
+        let threads = pool.threads();
+        if batch.rows <= BLOCK && (threads == 1 || batch.rows < ROWS_EACH * threads) {
+            forward(network, &self.packed, pool, &mut self.own[0], batch);
+            store(&self.own[0], batch.rows, a, z);
+            return;
+        }
+        let block = batch.rows.div_ceil(threads).next_multiple_of(ROWS_EACH).min(BLOCK);
+        let (packed, alone) = (&self.packed, &self.alone);
+        let cells = block * outputs;
+        let widths = (network.spec.input.dense, network.spec.input.codes());
+        let z_cells = if z.is_empty() { 0 } else { cells };
+        pool.for_pieces_with(a, z, (cells, z_cells), &mut self.own, |index, a, z, workspace| {
+            let part = part_of(batch, widths, index * block, a.len() / outputs);
+            forward(network, packed, alone, workspace, &part);
+            store(workspace, part.rows, a, z);
+        });
+    }
+}
+
+/// `rows` rows of a batch from the row `first` on; without their targets, which a forward pass does not read.
+fn part_of<'a, F: Real>(
+    batch: &Batch<'a, F>,
+    (dense, codes): (usize, usize),
+    first: usize,
+    rows: usize,
+) -> Batch<'a, F> {
+    Batch {
+        rows,
+        dense: &batch.dense[first * dense..(first + rows) * dense],
+        codes: &batch.codes[first * codes..(first + rows) * codes],
+        weights: None,
+        ..*batch
+    }
+}
+
+/// As [`Network::forward`] in [`Pass::Inference`], with packed weights.
+fn forward<F: Real>(
+    network: &Network<F>,
+    packed: &[Option<PackedWeights<F>>],
+    pool: &Pool,
+    workspace: &mut Workspace<F>,
+    batch: &Batch<'_, F>,
+) {
+    assert!(batch.rows <= workspace.rows, "the workspace has room for {} rows", workspace.rows);
+    assert_eq!(batch.dense.len(), batch.rows * network.spec.input.dense, "dense is [rows × inputs]");
+    for (index, packed) in packed.iter().enumerate() {
+        let (Layer::Dense(layer), Some(packed)) = (&network.layers[index], packed) else {
+            network.forward_layer(pool, workspace, batch, index, Pass::Inference);
+            continue;
+        };
+        let (before, after) = workspace.kept.split_at_mut(index);
+        let input = network.input_of(before, batch);
+        let mut engine = Engine { pool, scratch: &mut workspace.scratch };
+        layer.forward_packed(&mut engine, packed, network.layer_params(index), &input, &mut after[0]);
+    }
+}
+
+#[cfg(test)]
+mod tests;
