@@ -11,6 +11,7 @@
 
 mod inference;
 mod spec;
+mod zeros;
 
 use std::ops::Range;
 
@@ -23,6 +24,7 @@ use crate::random::{Purpose, stream};
 
 pub use inference::Inference;
 pub use spec::{LayerSpec, NetworkSpec};
+use zeros::Zeros;
 
 /// A network with its parameters.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +47,7 @@ pub struct Workspace<F: Real> {
     pub kept: Vec<Kept<F>>,
     scratch: Scratch<F>,
     embedding_spare: Vec<F>,
+    zeros: Option<Zeros>,
 }
 
 impl<F: Real> Workspace<F> {
@@ -191,14 +194,16 @@ impl<F: Real> Network<F> {
             }
         }
         let kept = self.layers.iter().enumerate().map(|(i, layer)| layer.keep(rows, i == last)).collect();
-        Workspace { rows, kept, scratch, embedding_spare }
+        let zeros = Zeros::of_first(&self.layers, rows);
+        Workspace { rows, kept, scratch, embedding_spare, zeros }
     }
 
     /// Bytes that [`Network::workspace`] takes for `rows` rows, packing space apart, from the spec alone.
     #[must_use]
     pub fn workspace_bytes(spec: &NetworkSpec, rows: usize) -> u64 {
         let mut width = spec.input.dense_and_embedded();
-        let mut cells = if spec.input.embedded.is_empty() { 0 } else { 3 * width };
+        // Without embeddings, at most a bit by rows and one by columns for each number: 2 of 32 or fewer of a cell.
+        let mut cells = if spec.input.embedded.is_empty() { width.div_ceil(16) } else { 3 * width };
         for layer in &spec.layers {
             if let LayerSpec::Dense { units, .. } = layer {
                 width = *units;
@@ -229,8 +234,11 @@ impl<F: Real> Network<F> {
         index: usize,
         pass: Pass,
     ) {
+        if let (0, Some(zeros)) = (index, &mut ws.zeros) {
+            zeros.look(pool, batch.rows, batch.dense);
+        }
         let (before, after) = ws.kept.split_at_mut(index);
-        let (input, kept) = (self.input_of(before, batch), &mut after[0]);
+        let (input, kept) = (self.input_of(before, ws.zeros.as_ref(), batch), &mut after[0]);
         let params = self.layer_params(index);
         match &self.layers[index] {
             Layer::Embedding(layer) => layer.forward(params, &input, kept),
@@ -270,7 +278,7 @@ impl<F: Real> Network<F> {
     }
 
     /// The backward pass, from δ_L in the workspace: every gradient over `grads`, every δ in the workspace.
-    /// `total` is W.
+    /// `batch` is that of the forward pass before; `total` is W.
     pub fn backward(
         &self,
         pool: &Pool,
@@ -303,7 +311,7 @@ impl<F: Real> Network<F> {
         if let Layer::Dense(layer) = &self.layers[index] {
             self.delta_and_input_gradient(pool, ws, batch, layer, index);
             let (before, after) = ws.kept.split_at_mut(index);
-            let input = self.input_of(before, batch);
+            let input = self.input_of(before, ws.zeros.as_ref(), batch);
             layer.gradient(
                 &mut Engine { pool, scratch: &mut ws.scratch },
                 &input,
@@ -318,7 +326,7 @@ impl<F: Real> Network<F> {
         let params = self.layer_params(index);
         match &self.layers[index] {
             Layer::Embedding(layer) => {
-                let input = self.input_of(before, batch);
+                let input = self.input_of(before, ws.zeros.as_ref(), batch);
                 layer.gradient(pool, &input, &kept.delta, &mut ws.embedding_spare, total, grads);
             }
             Layer::BatchNorm(layer) => {
@@ -357,7 +365,7 @@ impl<F: Real> Network<F> {
             if let Layer::Dense(layer) = &self.layers[index] {
                 self.delta_and_input_gradient(pool, ws, batch, layer, index);
                 let (before, after) = ws.kept.split_at_mut(index);
-                let input = self.input_of(before, batch);
+                let input = self.input_of(before, ws.zeros.as_ref(), batch);
                 let mut engine = Engine { pool, scratch: &mut ws.scratch };
                 let (params, spare) = (&mut self.params[range.clone()], &mut spare[range]);
                 layer.gradient_descend(
@@ -441,12 +449,18 @@ impl<F: Real> Network<F> {
         }
     }
 
-    fn input_of<'a>(&self, before: &'a [Kept<F>], batch: &Batch<'a, F>) -> LayerInput<'a, F> {
-        let x = match (before.last(), before.len()) {
-            (Some(kept), index) => &kept.a[..batch.rows * self.layers[index - 1].units()],
-            (None, _) => batch.dense,
+    fn input_of<'a>(
+        &self,
+        before: &'a [Kept<F>],
+        zeros: Option<&'a Zeros>,
+        batch: &Batch<'a, F>,
+    ) -> LayerInput<'a, F> {
+        let (x, nonzeros) = match (before.last(), before.len()) {
+            (Some(kept), index) => (&kept.a[..batch.rows * self.layers[index - 1].units()], None),
+            (None, _) => (batch.dense, zeros.and_then(Zeros::skipped)),
         };
-        LayerInput { rows: batch.rows, x, codes: batch.codes, code_width: self.spec.input.codes() }
+        let code_width = self.spec.input.codes();
+        LayerInput { rows: batch.rows, x, nonzeros, codes: batch.codes, code_width }
     }
 
     /// The stretch of the flat buffer that is one layer's.

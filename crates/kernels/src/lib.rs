@@ -47,6 +47,7 @@ mod activation;
 mod activation_kernel;
 mod erf;
 mod isa;
+mod nonzero;
 mod pieces;
 mod pool;
 mod product;
@@ -64,6 +65,7 @@ pub use activation_kernel::{
     tanh,
 };
 pub use isa::InstructionSet;
+pub use nonzero::{Nonzeros, affine_nonzero, weight_gradient_descend_nonzero, weight_gradient_nonzero};
 pub use pool::Pool;
 pub use product::{
     PIECE, PackedWeights, Transpose, affine, back_product, bias_gradient, matmul, weight_gradient,

@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::erf;
+use crate::nonzero::Walks;
 use crate::product::Products;
 use crate::vector_math::VectorMath;
 
@@ -33,6 +34,7 @@ pub trait Real:
     + DivAssign
     + Sum<Self>
     + Products
+    + Walks
     + VectorMath
 {
     /// 0.

@@ -2,7 +2,8 @@
 
 use deltarule_kernels::{
     Activation, PackedWeights, Pool, Real, activate, activate_backward, activate_in_place, affine,
-    back_product, bias_gradient, descend, gather_add, scatter_add, weight_gradient, weight_gradient_descend,
+    affine_nonzero, back_product, bias_gradient, descend, gather_add, scatter_add, weight_gradient,
+    weight_gradient_descend, weight_gradient_descend_nonzero, weight_gradient_nonzero,
 };
 
 use super::{Engine, Kept, LayerInput};
@@ -42,7 +43,11 @@ impl Dense {
         let numbers = &w[..self.dense_in * self.fan_out];
         self.forward_with(engine, params, input, kept, |engine, z| {
             let (pool, scratch) = (engine.pool, &mut *engine.scratch);
-            affine(pool, scratch, input.rows, self.dense_in, self.fan_out, input.x, numbers, Some(b), z);
+            let (fan_out, x) = (self.fan_out, input.x);
+            match input.nonzeros {
+                Some(nonzeros) => affine_nonzero(pool, scratch, nonzeros, fan_out, x, numbers, Some(b), z),
+                None => affine(pool, scratch, input.rows, self.dense_in, fan_out, x, numbers, Some(b), z),
+            }
         });
     }
 
@@ -122,17 +127,13 @@ impl Dense {
         let (dw, db) = grads.split_at_mut(self.fan_in() * self.fan_out);
         let (numbers, groups) = dw.split_at_mut(self.dense_in * self.fan_out);
         let (pool, scratch) = (engine.pool, &mut *engine.scratch);
-        weight_gradient(
-            pool,
-            scratch,
-            input.rows,
-            self.dense_in,
-            self.fan_out,
-            input.x,
-            delta,
-            total,
-            numbers,
-        );
+        let (rows, fan_in, fan_out, x) = (input.rows, self.dense_in, self.fan_out, input.x);
+        match input.nonzeros {
+            Some(nonzeros) => {
+                weight_gradient_nonzero(pool, scratch, nonzeros, fan_out, x, delta, total, numbers);
+            }
+            None => weight_gradient(pool, scratch, rows, fan_in, fan_out, x, delta, total, numbers),
+        }
         bias_gradient(pool, input.rows, self.fan_out, delta, total, db);
         self.each_group(input.code_width, |column, rows| {
             let from = (rows.start - self.dense_in) * self.fan_out;
@@ -159,18 +160,14 @@ impl Dense {
         let numbers = self.dense_in * self.fan_out;
         let weights = self.fan_in() * self.fan_out;
         let (pool, scratch) = (engine.pool, &mut *engine.scratch);
-        weight_gradient_descend(
-            pool,
-            scratch,
-            input.rows,
-            self.dense_in,
-            self.fan_out,
-            input.x,
-            delta,
-            total,
-            learning_rate,
-            &mut params[..numbers],
-        );
+        let (rows, fan_in, fan_out, x) = (input.rows, self.dense_in, self.fan_out, input.x);
+        let (w, rate) = (&mut params[..numbers], learning_rate);
+        match input.nonzeros {
+            Some(nonzeros) => {
+                weight_gradient_descend_nonzero(pool, scratch, nonzeros, fan_out, x, delta, total, rate, w);
+            }
+            None => weight_gradient_descend(pool, scratch, rows, fan_in, fan_out, x, delta, total, rate, w),
+        }
         bias_gradient(pool, input.rows, self.fan_out, delta, total, &mut spare[weights..]);
         self.each_group(input.code_width, |column, rows| {
             let table = &mut spare[rows.start * self.fan_out..rows.end * self.fan_out];

@@ -12,7 +12,7 @@ mod norm;
 
 use std::ops::Range;
 
-use deltarule_kernels::{Activation, Pool, Real};
+use deltarule_kernels::{Activation, Nonzeros, Pool, Real};
 
 pub use deltarule_kernels::Scratch;
 pub use dense::Dense;
@@ -96,6 +96,8 @@ pub struct LayerInput<'a, F> {
     pub rows: usize,
     /// `[rows × the layer's input width]`.
     pub x: &'a [F],
+    /// Where `x` is not 0, if its zeros are to be skipped.
+    pub nonzeros: Option<&'a Nonzeros>,
     /// `[rows × code_width]`.
     pub codes: &'a [u32],
     /// Codes per row.

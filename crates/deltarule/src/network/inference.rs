@@ -130,7 +130,7 @@ fn forward<F: Real>(
             continue;
         };
         let (before, after) = workspace.kept.split_at_mut(index);
-        let input = network.input_of(before, batch);
+        let input = network.input_of(before, None, batch);
         let mut engine = Engine { pool, scratch: &mut workspace.scratch };
         layer.forward_packed(&mut engine, packed, network.layer_params(index), &input, &mut after[0]);
     }

@@ -200,7 +200,10 @@ fn forward_with_given_masks<F: Real>(
         let (before, after) = ws.kept.split_at_mut(index);
         let x = before.last().map_or(batch.dense, |kept| &kept.a[..]);
         after[0].extra.iter_mut().zip(mask).for_each(|(place, m)| *place = m * factor);
-        layer.apply(&LayerInput { rows: batch.rows, x, codes: &[], code_width: 0 }, &mut after[0]);
+        layer.apply(
+            &LayerInput { rows: batch.rows, x, nonzeros: None, codes: &[], code_width: 0 },
+            &mut after[0],
+        );
     }
 }
 

@@ -98,7 +98,7 @@ impl<F: Real> Finish<F> {
 }
 
 /// 1/total, if multiplying by it gives the bits of dividing by `total`: both powers of two, both normal.
-fn exact_inverse<F: Real>(total: F) -> Option<F> {
+pub(crate) fn exact_inverse<F: Real>(total: F) -> Option<F> {
     let value = total.to_f64();
     let is_power_of_two = value.to_bits() & ((1 << 52) - 1) == 0 && value.is_normal();
     let inverse = F::ONE / total;

@@ -1,0 +1,137 @@
+//! Whether the zeros of the first layer's input are skipped: decided for each batch, by its numbers.
+
+use deltarule_kernels::{Nonzeros, Pool, Real};
+
+use crate::layer::Layer;
+
+/// Weights of the first layer from which on looking for zeros costs little beside its products.
+const WEIGHTS: usize = 4096;
+/// Units below which a product is too narrow to gain.
+const UNITS: usize = 8;
+/// The largest share of numbers that are not 0 with which a product without the zeros is the faster one.
+const SHARE: f64 = 0.4;
+/// Rows that are looked at before the whole batch is.
+const SAMPLE: usize = 4;
+
+/// The first layer's input: where it is not 0, if that is worth knowing.
+///
+/// Products with and without the zeros have the same bits, so the choice is one of time only.
+#[derive(Debug)]
+pub(super) struct Zeros {
+    nonzeros: Nonzeros,
+    skipped: bool,
+}
+
+impl Zeros {
+    /// For networks whose first layer is a dense one of some size.
+    pub(super) fn of_first(layers: &[Layer], rows: usize) -> Option<Self> {
+        match layers.first() {
+            Some(Layer::Dense(layer))
+                if layer.fan_out >= UNITS && layer.dense_in * layer.fan_out >= WEIGHTS =>
+            {
+                Some(Self { nonzeros: Nonzeros::new(rows, layer.dense_in), skipped: false })
+            }
+            _ => None,
+        }
+    }
+
+    /// Looks at a batch of `rows` rows `x`.
+    pub(super) fn look<F: Real>(&mut self, pool: &Pool, rows: usize, x: &[F]) {
+        let sample = &x[..self.nonzeros.columns() * rows.min(SAMPLE)];
+        let in_sample = sample.iter().filter(|x| **x != F::ZERO).count();
+        // Twice the share, since a few rows may be fuller than all.
+        self.skipped = in_sample as f64 <= 2.0 * SHARE * sample.len() as f64 && {
+            self.nonzeros.find(pool, rows, x);
+            self.nonzeros.count() as f64 <= SHARE * x.len() as f64
+        };
+    }
+
+    /// Where the batch that was looked at last is not 0, if its zeros are to be skipped.
+    pub(super) fn skipped(&self) -> Option<&Nonzeros> {
+        self.skipped.then_some(&self.nonzeros)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deltarule_kernels::{Activation, InstructionSet, Pool, Real};
+
+    use crate::dataset::{Batch, InputShape, TargetsView};
+    use crate::layer::Pass;
+    use crate::network::{Network, NetworkSpec, Workspace};
+
+    const ROWS: usize = 40;
+    const INPUTS: usize = 100;
+
+    fn network<F: Real>() -> Network<F> {
+        let input = InputShape { dense: INPUTS, embedded: Vec::new(), one_hot: vec![3] };
+        NetworkSpec::on(input).dense(50, Activation::Tanh).dense(4, Activation::Identity).build(1).unwrap()
+    }
+
+    /// Rows of which one number in `every` is not 0.
+    fn rows<F: Real>(every: usize) -> (Vec<F>, Vec<u32>) {
+        let number = |i: usize| if i.is_multiple_of(every) { (i % 23) as f64 * 0.1 - 0.75 } else { 0.0 };
+        let dense = (0..ROWS * INPUTS).map(|i| F::from_f64(number(i))).collect();
+        (dense, (0..ROWS as u32).map(|row| row % 4).collect())
+    }
+
+    /// Parameters after three steps of descent and the gradient after them, with the workspace as it is.
+    fn steps<F: Real>(pool: &Pool, ws: &mut Workspace<F>, every: usize) -> (Vec<F>, Vec<F>) {
+        let mut network = network::<F>();
+        let (dense, codes) = rows::<F>(every);
+        let targets = TargetsView::Values { outputs: 4, values: &[] };
+        let batch = Batch { rows: ROWS, dense: &dense, codes: &codes, targets, weights: None };
+        let mut gradient = vec![F::ZERO; network.params().len()];
+        let (total, rate) = (F::from_f64(ROWS as f64), F::from_f64(0.5));
+        for step in 0..4 {
+            network.forward(pool, ws, &batch, Pass::Training { seed: 1, step });
+            let (_, a, delta) = network.output_and_delta(ws, ROWS);
+            delta.iter_mut().zip(a).for_each(|(delta, &a)| *delta = a - F::from_f64(0.25));
+            if step < 3 {
+                network.backward_and_descend(pool, ws, &batch, total, rate, &mut gradient);
+            } else {
+                network.backward(pool, ws, &batch, total, &mut gradient);
+            }
+        }
+        (network.params().to_vec(), gradient)
+    }
+
+    fn same_bits_with_and_without<F: Real>(pool: &Pool) {
+        let mut ws = network::<F>().workspace(ROWS);
+        let with = steps(pool, &mut ws, 5);
+        let nonzeros = ws.zeros.as_ref().and_then(super::Zeros::skipped).expect("four of five are 0");
+        assert_eq!(nonzeros.count(), rows::<F>(5).0.iter().filter(|x| **x != F::ZERO).count());
+        ws.zeros = None;
+        assert!(steps(pool, &mut ws, 5) == with, "{} {pool:?}", F::NAME);
+        assert!(with.0 != network::<F>().params());
+    }
+
+    #[test]
+    fn training_has_the_same_bits_with_and_without() {
+        for isa in InstructionSet::available() {
+            for threads in [1, 2] {
+                same_bits_with_and_without::<f32>(&Pool::with_instruction_set(threads, isa));
+            }
+            same_bits_with_and_without::<f64>(&Pool::with_instruction_set(1, isa));
+        }
+    }
+
+    #[test]
+    fn full_batches_and_narrow_layers_are_multiplied_whole() {
+        let pool = Pool::new(1);
+        let mut ws = network::<f32>().workspace(ROWS);
+        steps(&pool, &mut ws, 1);
+        assert!(ws.zeros.as_ref().is_some_and(|zeros| zeros.skipped().is_none()));
+        // An empty batch has no zeros to skip, and is no error.
+        let empty = Batch {
+            rows: 0,
+            dense: &[],
+            codes: &[],
+            targets: TargetsView::Values { outputs: 4, values: &[] },
+            weights: None,
+        };
+        network::<f32>().forward(&pool, &mut ws, &empty, Pass::Inference);
+        let narrow = NetworkSpec::new(2).dense(8, Activation::Tanh).build::<f32>(1).unwrap();
+        assert!(narrow.workspace(4).zeros.is_none());
+    }
+}

@@ -1,0 +1,112 @@
+//! Microseconds of the first layer's products with and without the zeros of its input, one line per shape.
+//!
+//! `cargo run --release -p deltarule-kernels --example nonzeros -- [THREADS] [portable|avx2|avx512]`
+//!
+//! The input is drawn like handwriting: on 20 of 28 lines a run of 7 or 8 pixels. 19 % of the numbers are not 0.
+
+use std::time::Instant;
+
+use deltarule_kernels::{
+    InstructionSet, Nonzeros, Pool, Scratch, affine, affine_nonzero, weight_gradient_descend,
+    weight_gradient_descend_nonzero,
+};
+
+const SHAPES: [(usize, usize); 6] = [(10, 30), (64, 128), (128, 512), (128, 2500), (512, 192), (512, 384)];
+const FAN_IN: usize = 784;
+
+/// Runs of each product, of which the median is told.
+const RUNS: usize = 31;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let threads = arguments.first().map_or(1, |text| text.parse().expect("a number of threads"));
+    let isa = InstructionSet::available()
+        .into_iter()
+        .find(|isa| arguments.get(1).is_some_and(|name| name == isa.name()))
+        .unwrap_or(InstructionSet::best());
+    let pool = Pool::with_instruction_set(threads, isa);
+    println!("microseconds, median of {RUNS}; {} on {threads} threads", isa.name());
+    println!(
+        "{:>18} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "batch x 784 x out", "find", "x·w", "without", "descend", "without"
+    );
+    for (batch, fan_out) in SHAPES {
+        let x = handwriting(batch);
+        let numbers =
+            |length: usize| -> Vec<f32> { (0..length).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect() };
+        let (mut w, b) = (numbers(FAN_IN * fan_out), numbers(fan_out));
+        let (delta, mut z) = (numbers(batch * fan_out), numbers(batch * fan_out));
+        let mut scratch = Scratch::for_product(batch, FAN_IN, fan_out);
+        let mut nonzeros = Nonzeros::new(batch, FAN_IN);
+        let (total, rate) = (batch as f32, 1e-9);
+        let find = median(|| nonzeros.find(&pool, batch, &x));
+        let dense = median(|| affine(&pool, &mut scratch, batch, FAN_IN, fan_out, &x, &w, Some(&b), &mut z));
+        let sparse =
+            median(|| affine_nonzero(&pool, &mut scratch, &nonzeros, fan_out, &x, &w, Some(&b), &mut z));
+        let dense_descend = median(|| {
+            weight_gradient_descend(
+                &pool,
+                &mut scratch,
+                batch,
+                FAN_IN,
+                fan_out,
+                &x,
+                &delta,
+                total,
+                rate,
+                &mut w,
+            );
+        });
+        let sparse_descend = median(|| {
+            weight_gradient_descend_nonzero(
+                &pool,
+                &mut scratch,
+                &nonzeros,
+                fan_out,
+                &x,
+                &delta,
+                total,
+                rate,
+                &mut w,
+            );
+        });
+        println!(
+            "{:>18} {find:>9.2} {dense:>9.2} {sparse:>9.2} {dense_descend:>9.2} {sparse_descend:>9.2}",
+            format!("{batch} x 784 x {fan_out}")
+        );
+    }
+}
+
+fn handwriting(rows: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut draw = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let mut x = vec![0.0; rows * FAN_IN];
+    for row in x.chunks_exact_mut(FAN_IN) {
+        for line in 4..24 {
+            let first = line * 28 + 5 + draw(12) as usize;
+            for pixel in &mut row[first..first + 7 + draw(2) as usize] {
+                *pixel = (1 + draw(255)) as f32 / 255.0;
+            }
+        }
+    }
+    x
+}
+
+/// Median microseconds of one call, each run as many calls as take a few milliseconds.
+fn median(mut call: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    call();
+    let calls = (2e-3 / start.elapsed().as_secs_f64()).clamp(1.0, 10_000.0) as usize;
+    let mut run = || {
+        let start = Instant::now();
+        (0..calls).for_each(|_| call());
+        start.elapsed().as_secs_f64() / calls as f64 * 1e6
+    };
+    run();
+    let mut times: Vec<f64> = (0..RUNS).map(|_| run()).collect();
+    times.sort_by(f64::total_cmp);
+    times[RUNS / 2]
+}

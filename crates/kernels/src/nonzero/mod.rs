@@ -1,0 +1,258 @@
+//! Products that skip the exact zeros of their input: pixels, counts, one-hot columns, sums of bins.
+//!
+//! An output of x·w is one chain of multiply-adds, and a term with x = 0 leaves the chain as it is:
+//! `fma(0, w, sum) = sum` for every finite w. So walking the other terms alone, in order, gives **the bits of the dense
+//! product**, at the cost of the terms that there are. (A sum that is −0 where the dense one is +0 is possible; results
+//! are flushed, which stores +0 for both.)
+//!
+//! What is not formed: 0·∞ and 0·NaN. A feature that is absent from a row contributes nothing to it, even where its
+//! weight is not finite, as the rows of w that a one-hot code does not select.
+//!
+//! [`Nonzeros`] holds a bit for each number of a batch, by rows for x·w and by columns for xᵀ·δ; the numbers themselves
+//! are read from x. That is 1/16 of x's size, made in one pass, and needs no transposition.
+
+mod scan;
+#[cfg(test)]
+mod tests;
+mod vector;
+mod walk;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::pool::Shareable;
+use crate::product::exact_inverse;
+use crate::{Pool, Real, Scratch};
+use scan::Scan;
+use walk::{Settle, WORD, Walk};
+
+pub use walk::Walks;
+
+/// Where the numbers of a batch are not 0. Allocated once for the largest batch.
+///
+/// ```
+/// use deltarule_kernels::{Nonzeros, Pool, Scratch, affine_nonzero};
+///
+/// // z = [0·1 + 2·3, 0·2 + 2·4]: one of two terms is formed.
+/// let (pool, mut scratch) = (Pool::new(1), Scratch::<f32>::new());
+/// let (x, w, mut z) = ([0.0, 2.0], [1.0, 2.0, 3.0, 4.0], [0.0; 2]);
+/// let mut nonzeros = Nonzeros::new(1, 2);
+/// nonzeros.find(&pool, 1, &x);
+/// assert_eq!(nonzeros.count(), 1);
+/// affine_nonzero(&pool, &mut scratch, &nonzeros, 2, &x, &w, None, &mut z);
+/// assert_eq!(z, [6.0, 8.0]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Nonzeros {
+    rows: usize,
+    columns: usize,
+    count: usize,
+    by_row: Vec<u32>,
+    by_column: Vec<u32>,
+}
+
+/// Numbers up to which one thread finds them faster than several.
+const SERIAL: usize = 32_768;
+
+impl Nonzeros {
+    /// Room for batches of up to `max_rows` rows of `columns` numbers; no batch yet.
+    pub fn new(max_rows: usize, columns: usize) -> Self {
+        Self {
+            rows: 0,
+            columns,
+            count: 0,
+            by_row: vec![0; max_rows * columns.div_ceil(WORD)],
+            by_column: vec![0; max_rows.div_ceil(WORD) * columns],
+        }
+    }
+
+    /// Rows of the batch.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers in a row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many of the batch's numbers are not 0. NaN is not; −0 is.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        (self.by_row.len() + self.by_column.len()) * size_of::<u32>()
+    }
+
+    /// Goes through a batch x \[rows, columns\].
+    ///
+    /// # Panics
+    /// If it has more rows than there is room for, or `x` is not of that length.
+    pub fn find<F: Real>(&mut self, pool: &Pool, rows: usize, x: &[F]) {
+        let (columns, words) = (self.columns, self.columns.div_ceil(WORD));
+        assert_eq!(x.len(), rows * columns, "x is [rows, columns]");
+        assert!(rows * words <= self.by_row.len(), "there is room for so many rows");
+        (self.rows, self.count) = (rows, 0);
+        if x.is_empty() {
+            return;
+        }
+        let scan = F::walker(pool.instruction_set()).scan;
+        let by_row = Shareable::new(self.by_row.as_mut_ptr());
+        let by_column = Shareable::new(self.by_column.as_mut_ptr());
+        let count = AtomicUsize::new(0);
+        let task = |block: usize| {
+            let first = block * WORD;
+            let end = rows.min(first + WORD);
+            // SAFETY: both have room for the batch's rows; blocks are disjoint parts of them, and each is run once.
+            let (by_row, by_column) = unsafe {
+                let by_row = by_row.pointer().add(first * words);
+                let by_column = by_column.pointer().add(block * columns);
+                (
+                    std::slice::from_raw_parts_mut(by_row, (end - first) * words),
+                    std::slice::from_raw_parts_mut(by_column, columns),
+                )
+            };
+            let x = &x[first * columns..end * columns];
+            // SAFETY: the pool has checked the instruction set.
+            let found = unsafe { scan(Scan { columns, x, by_row, by_column }) };
+            count.fetch_add(found, Ordering::Relaxed);
+        };
+        if x.len() <= SERIAL {
+            (0..rows.div_ceil(WORD)).for_each(task);
+        } else {
+            pool.run(rows.div_ceil(WORD), task);
+        }
+        self.count = count.into_inner();
+    }
+
+    fn check<F>(&self, x: &[F]) {
+        assert_eq!(x.len(), self.rows * self.columns, "x is the batch that was gone through");
+    }
+
+    /// xᵀ·δ.
+    fn gradient<F: Real>(
+        &self,
+        pool: &Pool,
+        scratch: &mut Scratch<F>,
+        fan_out: usize,
+        (x, delta, w): (&[F], &[F], &mut [F]),
+        settle: Settle<F>,
+    ) {
+        self.check(x);
+        assert_eq!(delta.len(), self.rows * fan_out, "delta is [batch, fan_out]");
+        assert_eq!(w.len(), self.columns * fan_out, "weights and their gradients are [fan_in, fan_out]");
+        let walk = Walk {
+            m: self.columns,
+            k: self.rows,
+            n: fan_out,
+            terms: self.count,
+            x: x.as_ptr(),
+            x_output: 1,
+            x_term: self.columns,
+            masks: self.by_column.as_ptr(),
+            mask_output: 1,
+            mask_word: self.columns,
+            b: delta.as_ptr(),
+            c: w.as_mut_ptr(),
+            settle,
+        };
+        // SAFETY: the lengths have been checked, set bits are inside the batch, and `w` is borrowed mutably.
+        unsafe { walk::run(pool, scratch, &walk) };
+    }
+}
+
+/// [`affine`](crate::affine), z = x·w + b, without the terms where x is 0: the same bits where w is finite.
+///
+/// | argument | shape |
+/// |---|---|
+/// | `nonzeros` | of `x` |
+/// | `x` | \[batch, fan_in\] |
+/// | `w` | \[fan_in, fan_out\] |
+/// | `b` | \[fan_out\] |
+/// | `z` | \[batch, fan_out\], overwritten |
+///
+/// # Panics
+/// If a length does not fit the batch that `nonzeros` has gone through.
+pub fn affine_nonzero<F: Real>(
+    pool: &Pool,
+    scratch: &mut Scratch<F>,
+    nonzeros: &Nonzeros,
+    fan_out: usize,
+    x: &[F],
+    w: &[F],
+    b: Option<&[F]>,
+    z: &mut [F],
+) {
+    nonzeros.check(x);
+    assert_eq!(w.len(), nonzeros.columns * fan_out, "w is [fan_in, fan_out]");
+    assert!(b.is_none_or(|b| b.len() == fan_out), "b is [fan_out]");
+    assert_eq!(z.len(), nonzeros.rows * fan_out, "z is [batch, fan_out]");
+    let walk = Walk {
+        m: nonzeros.rows,
+        k: nonzeros.columns,
+        n: fan_out,
+        terms: nonzeros.count,
+        x: x.as_ptr(),
+        x_output: nonzeros.columns,
+        x_term: 1,
+        masks: nonzeros.by_row.as_ptr(),
+        mask_output: nonzeros.columns.div_ceil(WORD),
+        mask_word: 1,
+        b: w.as_ptr(),
+        c: z.as_mut_ptr(),
+        settle: Settle::Add { row: b.map_or(std::ptr::null(), <[F]>::as_ptr) },
+    };
+    // SAFETY: the lengths have been checked, set bits are inside the batch, and `z` is borrowed mutably.
+    unsafe { walk::run(pool, scratch, &walk) };
+}
+
+/// [`weight_gradient`](crate::weight_gradient), dw = xᵀ·δ / total, without the terms where x is 0: the same bits where
+/// δ is finite.
+///
+/// | argument | shape |
+/// |---|---|
+/// | `nonzeros` | of `x` |
+/// | `x` | \[batch, fan_in\] |
+/// | `delta` | \[batch, fan_out\], each row already multiplied with its weight |
+/// | `total` | the sum of the batch's row weights |
+/// | `dw` | \[fan_in, fan_out\], overwritten |
+///
+/// # Panics
+/// If a length does not fit the batch that `nonzeros` has gone through.
+pub fn weight_gradient_nonzero<F: Real>(
+    pool: &Pool,
+    scratch: &mut Scratch<F>,
+    nonzeros: &Nonzeros,
+    fan_out: usize,
+    x: &[F],
+    delta: &[F],
+    total: F,
+    dw: &mut [F],
+) {
+    let settle = exact_inverse(total).map_or(Settle::Divide { by: total }, |by| Settle::Multiply { by });
+    nonzeros.gradient(pool, scratch, fan_out, (x, delta, dw), settle);
+}
+
+/// [`weight_gradient_nonzero`] and gradient descent in one pass: w ← w − η·dw, the bits of
+/// [`weight_gradient_descend`](crate::weight_gradient_descend) where δ is finite.
+///
+/// Rows of w whose feature is 0 in the whole batch are not touched; they are expected to be flushed, as all stored
+/// weights are.
+///
+/// # Panics
+/// If a length does not fit the batch that `nonzeros` has gone through.
+pub fn weight_gradient_descend_nonzero<F: Real>(
+    pool: &Pool,
+    scratch: &mut Scratch<F>,
+    nonzeros: &Nonzeros,
+    fan_out: usize,
+    x: &[F],
+    delta: &[F],
+    total: F,
+    learning_rate: F,
+    w: &mut [F],
+) {
+    let settle = Settle::Descend { by: total, exact_inverse: exact_inverse(total), learning_rate };
+    nonzeros.gradient(pool, scratch, fan_out, (x, delta, w), settle);
+}

@@ -1,0 +1,315 @@
+//! The few vector operations that the walk needs, for every vector type.
+//!
+//! All are `inline(always)` and become the caller's instructions: they may only be called from a function compiled for
+//! the vector type's instruction set.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+use crate::Real;
+
+/// A vector of numbers.
+pub(super) trait Vector: Copy {
+    /// f32 or f64.
+    type Number: Real;
+    /// Numbers in it.
+    const LANES: usize;
+
+    /// # Safety
+    /// Here and below: the machine has the type's instruction set, and the caller is compiled for it.
+    unsafe fn splat(value: Self::Number) -> Self;
+    /// # Safety
+    /// `at` points to LANES numbers.
+    unsafe fn load(at: *const Self::Number) -> Self;
+    /// The first `count` ≤ LANES numbers from `at`, then zeros.
+    ///
+    /// # Safety
+    /// `at` points to `count` numbers.
+    unsafe fn load_first(at: *const Self::Number, count: usize) -> Self;
+    /// # Safety
+    /// `at` points to room for LANES numbers.
+    unsafe fn store(self, at: *mut Self::Number);
+    /// Stores the first `count` ≤ LANES numbers.
+    ///
+    /// # Safety
+    /// `at` points to room for `count` numbers.
+    unsafe fn store_first(self, at: *mut Self::Number, count: usize);
+    /// a·b + self, rounded once where the instruction set fuses it, as the dense products do.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// # Safety
+    /// As above.
+    unsafe fn add(self, other: Self) -> Self;
+    /// # Safety
+    /// As above.
+    unsafe fn subtract(self, other: Self) -> Self;
+    /// # Safety
+    /// As above.
+    unsafe fn multiply(self, other: Self) -> Self;
+    /// # Safety
+    /// As above.
+    unsafe fn divide(self, other: Self) -> Self;
+    /// Magnitudes below the smallest normal number become 0; NaN stays.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn flushed(self) -> Self;
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! x86 {
+    ($vector:ident, $number:ident, $lanes:literal, $load:ident, $store:ident, $splat:ident, $fma:ident, $add:ident,
+     $sub:ident, $mul:ident, $div:ident; $($own:item)+) => {
+        impl Vector for $vector {
+            type Number = $number;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn splat(value: $number) -> Self {
+                // SAFETY: the caller has the instruction set; here and below.
+                unsafe { $splat(value) }
+            }
+            #[inline(always)]
+            unsafe fn load(at: *const $number) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { $load(at) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, at: *mut $number) {
+                // SAFETY: the caller's promise.
+                unsafe { $store(at, self) };
+            }
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $fma(a, b, self) }
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $add(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn subtract(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $sub(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn multiply(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $mul(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn divide(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $div(self, other) }
+            }
+            $($own)+
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx512 {
+    ($vector:ident, $number:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident, $compare:ident,
+     $abs:ident, $keep:ident, $($name:ident),+) => {
+        x86! {
+            $vector, $number, $lanes, $($name),+;
+            #[inline(always)]
+            unsafe fn load_first(at: *const $number, count: usize) -> Self {
+                // SAFETY: lanes outside the mask are not read.
+                unsafe { $load_mask(((1_u32 << count) - 1) as $mask, at) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, at: *mut $number, count: usize) {
+                // SAFETY: lanes outside the mask are not written.
+                unsafe { $store_mask(at, ((1_u32 << count) - 1) as $mask, self) };
+            }
+            #[inline(always)]
+            unsafe fn flushed(self) -> Self {
+                // SAFETY: as above. "Not less than" is true for NaN, which is kept.
+                unsafe {
+                    $keep($compare::<_CMP_NLT_UQ>($abs(self), Self::splat($number::MIN_POSITIVE)), self)
+                }
+            }
+        }
+    };
+}
+
+/// All bits of one AVX2 vector's lanes set, then none of another's: a mask of the first lanes begins somewhere inside.
+#[cfg(target_arch = "x86_64")]
+static LANE_BITS: [u64; 8] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0];
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! avx2 {
+    ($vector:ident, $number:ident, $lanes:literal, $load_mask:ident, $store_mask:ident,
+     $compare:ident, $and:ident, $and_not:ident, $($name:ident),+) => {
+        x86! {
+            $vector, $number, $lanes, $($name),+;
+            #[inline(always)]
+            unsafe fn load_first(at: *const $number, count: usize) -> Self {
+                // SAFETY: the bits are twice a vector's, of which the second half is 0; lanes outside are not read.
+                unsafe { $load_mask(at, _mm256_loadu_si256(LANE_BITS.as_ptr().byte_add(32 - count * size_of::<$number>()).cast())) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, at: *mut $number, count: usize) {
+                // SAFETY: the bits are twice a vector's, of which the second half is 0; lanes outside are not written.
+                unsafe { $store_mask(at, _mm256_loadu_si256(LANE_BITS.as_ptr().byte_add(32 - count * size_of::<$number>()).cast()), self) };
+            }
+            #[inline(always)]
+            unsafe fn flushed(self) -> Self {
+                // SAFETY: as above. "Not less than" is true for NaN, which is kept.
+                unsafe {
+                    let magnitude = $and_not(Self::splat(-0.0), self);
+                    $and($compare::<_CMP_NLT_UQ>(magnitude, Self::splat($number::MIN_POSITIVE)), self)
+                }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+avx512!(
+    __m512,
+    f32,
+    16,
+    __mmask16,
+    _mm512_maskz_loadu_ps,
+    _mm512_mask_storeu_ps,
+    _mm512_cmp_ps_mask,
+    _mm512_abs_ps,
+    _mm512_maskz_mov_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_mul_ps,
+    _mm512_div_ps
+);
+#[cfg(target_arch = "x86_64")]
+avx512!(
+    __m512d,
+    f64,
+    8,
+    __mmask8,
+    _mm512_maskz_loadu_pd,
+    _mm512_mask_storeu_pd,
+    _mm512_cmp_pd_mask,
+    _mm512_abs_pd,
+    _mm512_maskz_mov_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_set1_pd,
+    _mm512_fmadd_pd,
+    _mm512_add_pd,
+    _mm512_sub_pd,
+    _mm512_mul_pd,
+    _mm512_div_pd
+);
+#[cfg(target_arch = "x86_64")]
+avx2!(
+    __m256,
+    f32,
+    8,
+    _mm256_maskload_ps,
+    _mm256_maskstore_ps,
+    _mm256_cmp_ps,
+    _mm256_and_ps,
+    _mm256_andnot_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_mul_ps,
+    _mm256_div_ps
+);
+#[cfg(target_arch = "x86_64")]
+avx2!(
+    __m256d,
+    f64,
+    4,
+    _mm256_maskload_pd,
+    _mm256_maskstore_pd,
+    _mm256_cmp_pd,
+    _mm256_and_pd,
+    _mm256_andnot_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_set1_pd,
+    _mm256_fmadd_pd,
+    _mm256_add_pd,
+    _mm256_sub_pd,
+    _mm256_mul_pd,
+    _mm256_div_pd
+);
+
+macro_rules! portable {
+    ($number:ident, $lanes:literal) => {
+        impl Vector for [$number; $lanes] {
+            type Number = $number;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn splat(value: $number) -> Self {
+                [value; $lanes]
+            }
+            #[inline(always)]
+            unsafe fn load(at: *const $number) -> Self {
+                // SAFETY: the caller's promise; numbers are aligned, so is an array of them.
+                unsafe { at.cast::<Self>().read() }
+            }
+            #[inline(always)]
+            unsafe fn load_first(at: *const $number, count: usize) -> Self {
+                // SAFETY: the caller's promise.
+                if count == $lanes {
+                    return unsafe { Self::load(at) };
+                }
+                // SAFETY: only the first `count` numbers are read.
+                std::array::from_fn(|i| if i < count { unsafe { *at.add(i) } } else { 0.0 })
+            }
+            #[inline(always)]
+            unsafe fn store(self, at: *mut $number) {
+                // SAFETY: the caller's promise.
+                unsafe { at.cast::<Self>().write(self) };
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, at: *mut $number, count: usize) {
+                // SAFETY: the caller's promise; `count` ≤ LANES.
+                unsafe { std::ptr::copy_nonoverlapping(self.as_ptr(), at, count) };
+            }
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                std::array::from_fn(|i| a[i] * b[i] + self[i])
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] + other[i])
+            }
+            #[inline(always)]
+            unsafe fn subtract(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] - other[i])
+            }
+            #[inline(always)]
+            unsafe fn multiply(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] * other[i])
+            }
+            #[inline(always)]
+            unsafe fn divide(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] / other[i])
+            }
+            #[inline(always)]
+            unsafe fn flushed(self) -> Self {
+                self.map(Real::flushed)
+            }
+        }
+    };
+}
+
+portable!(f32, 4);
+portable!(f64, 2);

@@ -1,0 +1,474 @@
+//! The loop over the numbers that are not 0, and the cutting of it into tasks.
+//!
+//! One loop serves both products: output row i is the sum over s of x(i, s) · b(s, :), where for x·w the rows of x and
+//! w are walked, for xᵀ·δ the columns of x and the rows of δ. The bits of a mask say which terms there are.
+//!
+//! ```text
+//! for each panel of up to eight vectors of columns, each block of outputs     tasks, on any thread
+//!     for each stretch of terms                                              its rows of b stay in the nearest cache
+//!         for each output row of the block                                   sums in registers; kept between stretches
+//!             for each bit of its mask in the stretch                        sums += x(i, s) · b(s, panel)
+//! ```
+
+use super::scan::{self, ScanFn};
+use super::vector::Vector;
+use crate::pool::Shareable;
+use crate::product::PIECE;
+use crate::scratch::WORKSPACE;
+use crate::{InstructionSet, Pool, Real, Scratch};
+
+/// Terms whose bits lie in one word of a mask.
+pub(super) const WORD: usize = 32;
+/// Words of one piece, each piece being one chain of multiply-adds.
+const PIECE_WORDS: usize = PIECE / WORD;
+/// The most vectors of columns that a panel has: their sums, a row's number and some more fit into the registers.
+const PANEL_VECTORS: usize = 8;
+/// Bytes of b that a stretch takes. More than the nearest cache has: the end of a row's loop, which no processor
+/// foresees, costs more than some of its lines.
+const STRETCH_BYTES: usize = 65_536;
+/// Outputs up to which b is read in place.
+const FEW_OUTPUTS: usize = 16;
+/// Multiply-adds up to which one thread is faster than waking others.
+const SERIAL: usize = 100_000;
+
+/// What happens to the sums before they are stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Settle<F> {
+    /// One number per column is added; nothing if null.
+    Add { row: *const F },
+    /// They are divided.
+    Divide { by: F },
+    /// They are multiplied: division by a power of two, exactly.
+    Multiply { by: F },
+    /// They are divided, or multiplied by the exact inverse, and the learning rate times that is subtracted from what
+    /// is stored there.
+    Descend { by: F, exact_inverse: Option<F>, learning_rate: F },
+}
+
+/// A product c \[m, n\] of x(i, s), at `x[i * x_output + s * x_term]`, with b \[k, n\], whose terms are the bits s of
+/// the masks of i: word t of them at `masks[i * mask_output + t * mask_word]`.
+///
+/// Made by the checked public functions only: the pointers are good for the shapes, and `c` overlaps nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<F> {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    /// Terms of all outputs together.
+    pub terms: usize,
+    pub x: *const F,
+    pub x_output: usize,
+    pub x_term: usize,
+    pub masks: *const u32,
+    pub mask_output: usize,
+    pub mask_word: usize,
+    pub b: *const F,
+    pub c: *mut F,
+    pub settle: Settle<F>,
+}
+
+// SAFETY: tasks read x, b and masks, which nobody writes meanwhile, and write disjoint blocks of `c`.
+unsafe impl<F: Send + Sync> Sync for Walk<F> {}
+
+/// One task's part of a product.
+pub(super) struct Part<F> {
+    /// Output rows.
+    first: usize,
+    end: usize,
+    /// The panel's first column, and how many lanes of its last vector are columns.
+    column: usize,
+    last: usize,
+    /// Words of a stretch.
+    stretch: usize,
+    /// Room for a stretch of b's panel, or null where it is read in place.
+    packed: *mut F,
+    /// Room for the block's sums between stretches, then for the sums of the pieces before.
+    kept: *mut F,
+}
+
+/// A stretch of b's panel: its first row, the numbers from one to the next, and the columns in the last vector.
+#[derive(Clone, Copy)]
+struct Stretch<F> {
+    b: *const F,
+    stride: usize,
+    last: usize,
+}
+
+/// Computes one part.
+pub(super) type WalkFn<F> = unsafe fn(&Walk<F>, &Part<F>);
+
+/// The loop for one number type on one instruction set.
+pub struct Walker<F: 'static> {
+    /// Numbers in a vector.
+    pub(super) lanes: usize,
+    /// By the panel's number of vectors, from 1.
+    pub(super) walk: [WalkFn<F>; PANEL_VECTORS],
+    /// Finds the terms.
+    pub(super) scan: ScanFn<F>,
+}
+
+/// The walkers that a number type has for each instruction set.
+pub trait Walks: Sized + 'static {
+    /// The one for `isa`.
+    #[doc(hidden)]
+    fn walker(isa: InstructionSet) -> &'static Walker<Self>;
+}
+
+macro_rules! walkers {
+    ($number:ident, $portable:ty, $avx2:ident, $avx512:ident, $scan_avx512:ident) => {
+        impl Walks for $number {
+            fn walker(isa: InstructionSet) -> &'static Walker<Self> {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => &Walker {
+                        lanes: <$avx2>::LANES,
+                        walk: by_vectors!(run_avx2, $avx2),
+                        scan: scan::avx2,
+                    },
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => &Walker {
+                        lanes: <$avx512>::LANES,
+                        walk: by_vectors!(run_avx512, $avx512),
+                        scan: scan::$scan_avx512,
+                    },
+                    _ => &Walker {
+                        lanes: <$portable>::LANES,
+                        walk: by_vectors!(run_part, $portable),
+                        scan: scan::portable,
+                    },
+                }
+            }
+        }
+    };
+}
+
+macro_rules! by_vectors {
+    ($run:ident, $vector:ty) => {
+        [
+            $run::<$vector, 1>,
+            $run::<$vector, 2>,
+            $run::<$vector, 3>,
+            $run::<$vector, 4>,
+            $run::<$vector, 5>,
+            $run::<$vector, 6>,
+            $run::<$vector, 7>,
+            $run::<$vector, 8>,
+        ]
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+walkers!(f32, [f32; 4], __m256, __m512, avx512_f32);
+walkers!(f64, [f64; 2], __m256d, __m512d, avx512);
+
+/// # Safety
+/// As for [`run_part`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn run_avx2<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Part<V::Number>) {
+    // SAFETY: the caller's promise.
+    unsafe { run_part::<V, NV>(walk, part) };
+}
+
+/// # Safety
+/// As for [`run_part`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn run_avx512<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Part<V::Number>) {
+    // SAFETY: the caller's promise.
+    unsafe { run_part::<V, NV>(walk, part) };
+}
+
+/// Computes one part: NV vectors of columns of the outputs `first..end`.
+///
+/// # Safety
+/// The machine has the vector type's instruction set. The walk's pointers are good for its shape, the part lies inside
+/// it, nobody else writes the part, and `kept` has room for it and is nobody else's.
+#[inline(always)]
+unsafe fn run_part<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Part<V::Number>) {
+    let outputs = part.end - part.first;
+    let width = NV * V::LANES;
+    let words = walk.k.div_ceil(WORD);
+    let mut word = 0;
+    loop {
+        let piece_begins = word % PIECE_WORDS == 0;
+        let piece_end = words.min((word / PIECE_WORDS + 1) * PIECE_WORDS);
+        let end = piece_end.min(word + part.stretch);
+        // SAFETY: the words are the walk's.
+        let stretch = unsafe { stretch::<V, NV>(walk, part, word..end) };
+        for output in part.first..part.end {
+            let kept = part.kept.wrapping_add((output - part.first) * width);
+            let before = kept.wrapping_add(outputs * width);
+            // SAFETY: `output` and the words lie inside the walk; room for sums as promised.
+            unsafe {
+                let mut sums =
+                    if piece_begins { [V::splat(V::Number::ZERO); NV] } else { load::<V, NV>(kept) };
+                add_terms(walk, stretch, output, word..end, &mut sums);
+                if end < piece_end {
+                    store(&sums, kept);
+                    continue;
+                }
+                if word >= PIECE_WORDS {
+                    let before = load::<V, NV>(before);
+                    for v in 0..NV {
+                        sums[v] = before[v].add(sums[v]);
+                    }
+                }
+                if end < words {
+                    store(&sums, before);
+                } else {
+                    settle(walk, part, output, &sums);
+                }
+            }
+        }
+        word = end;
+        if word >= words {
+            break;
+        }
+    }
+}
+
+/// The rows of b that belong to `words`, packed if there is room for it: a panel's rows in b begin anywhere, so that
+/// most of their vectors would take two cache lines, and each row is read for many outputs.
+///
+/// # Safety
+/// As for [`run_part`]; the words are the walk's.
+#[inline(always)]
+unsafe fn stretch<V: Vector, const NV: usize>(
+    walk: &Walk<V::Number>,
+    part: &Part<V::Number>,
+    words: std::ops::Range<usize>,
+) -> Stretch<V::Number> {
+    let first = words.start * WORD;
+    let b = walk.b.wrapping_add(first * walk.n + part.column);
+    if part.packed.is_null() {
+        return Stretch { b, stride: walk.n, last: part.last };
+    }
+    for row in 0..walk.k.min(words.end * WORD).saturating_sub(first) {
+        for v in 0..NV {
+            let lanes = if v + 1 < NV { V::LANES } else { part.last };
+            // SAFETY: b has the walk's terms as rows, the panel's columns lie inside them; the room is a stretch's.
+            unsafe {
+                let numbers = V::load_first(b.add(row * walk.n + v * V::LANES), lanes);
+                numbers.store(part.packed.add((row * NV + v) * V::LANES));
+            }
+        }
+    }
+    Stretch { b: part.packed, stride: NV * V::LANES, last: V::LANES }
+}
+
+/// # Safety
+/// `from` points to NV vectors.
+#[inline(always)]
+unsafe fn load<V: Vector, const NV: usize>(from: *const V::Number) -> [V; NV] {
+    // SAFETY: the caller's promise.
+    std::array::from_fn(|v| unsafe { V::load(from.add(v * V::LANES)) })
+}
+
+/// # Safety
+/// `to` points to room for NV vectors.
+#[inline(always)]
+unsafe fn store<V: Vector, const NV: usize>(sums: &[V; NV], to: *mut V::Number) {
+    for v in 0..NV {
+        // SAFETY: the caller's promise.
+        unsafe { sums[v].store(to.add(v * V::LANES)) };
+    }
+}
+
+/// Adds one output's terms among `words`, in order.
+///
+/// # Safety
+/// As for [`run_part`]; the output and the words are the walk's.
+#[inline(always)]
+unsafe fn add_terms<V: Vector, const NV: usize>(
+    walk: &Walk<V::Number>,
+    stretch: Stretch<V::Number>,
+    output: usize,
+    words: std::ops::Range<usize>,
+    sums: &mut [V; NV],
+) {
+    let masks = walk.masks.wrapping_add(output * walk.mask_output);
+    let x = walk.x.wrapping_add(output * walk.x_output);
+    let mut word = words.start;
+    while word < words.end {
+        // Two words at once: a loop's end costs as much as several terms.
+        // SAFETY: a mask has all words of the walk; its set bits are terms of the walk, at which x and b are.
+        unsafe {
+            let mut mask = u64::from(*masks.add(word * walk.mask_word));
+            if word + 1 < words.end {
+                mask |= u64::from(*masks.add((word + 1) * walk.mask_word)) << WORD;
+            }
+            let x = x.wrapping_add(word * WORD * walk.x_term);
+            let b = stretch.b.wrapping_add((word - words.start) * WORD * stretch.stride);
+            while mask != 0 {
+                let term = mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                let value = V::splat(*x.add(term * walk.x_term));
+                let b = b.add(term * stretch.stride);
+                for v in 0..NV - 1 {
+                    sums[v] = sums[v].add_product(value, V::load(b.add(v * V::LANES)));
+                }
+                let last = V::load_first(b.add((NV - 1) * V::LANES), stretch.last);
+                sums[NV - 1] = sums[NV - 1].add_product(value, last);
+            }
+        }
+        word += 2;
+    }
+}
+
+/// Takes one output's finished sums to their place: the one function where a row of ∂C/∂w meets its weights.
+///
+/// # Safety
+/// As for [`run_part`].
+#[inline(always)]
+unsafe fn settle<V: Vector, const NV: usize>(
+    walk: &Walk<V::Number>,
+    part: &Part<V::Number>,
+    output: usize,
+    sums: &[V; NV],
+) {
+    let at = walk.c.wrapping_add(output * walk.n + part.column);
+    let lanes = |v: usize| if v + 1 < NV { V::LANES } else { part.last };
+    // SAFETY: all vectors but the last are whole columns of the output, of the last as many lanes; the row to add has
+    // one number for each column.
+    unsafe {
+        match walk.settle {
+            Settle::Add { row } if row.is_null() => {
+                for v in 0..NV {
+                    sums[v].flushed().store_first(at.add(v * V::LANES), lanes(v));
+                }
+            }
+            Settle::Add { row } => {
+                for v in 0..NV {
+                    let bias = V::load_first(row.add(part.column + v * V::LANES), lanes(v));
+                    sums[v].add(bias).flushed().store_first(at.add(v * V::LANES), lanes(v));
+                }
+            }
+            Settle::Divide { by } => {
+                for v in 0..NV {
+                    sums[v].divide(V::splat(by)).flushed().store_first(at.add(v * V::LANES), lanes(v));
+                }
+            }
+            Settle::Multiply { by } => {
+                for v in 0..NV {
+                    sums[v].multiply(V::splat(by)).flushed().store_first(at.add(v * V::LANES), lanes(v));
+                }
+            }
+            Settle::Descend { by, exact_inverse, learning_rate } => {
+                // A feature that is absent from the batch moves nothing: w − η·0 = w, since stored weights are flushed.
+                if is_empty(walk, output) {
+                    return;
+                }
+                for v in 0..NV {
+                    let gradient = match exact_inverse {
+                        Some(inverse) => sums[v].multiply(V::splat(inverse)),
+                        None => sums[v].divide(V::splat(by)),
+                    };
+                    let step = V::splat(learning_rate).multiply(gradient.flushed());
+                    let at = at.add(v * V::LANES);
+                    V::load_first(at, lanes(v)).subtract(step).flushed().store_first(at, lanes(v));
+                }
+            }
+        }
+    }
+}
+
+/// Whether an output has no terms.
+///
+/// # Safety
+/// As for [`run_part`].
+#[inline(always)]
+unsafe fn is_empty<F>(walk: &Walk<F>, output: usize) -> bool {
+    // SAFETY: a mask has all words of the walk.
+    (0..walk.k.div_ceil(WORD))
+        .all(|word| unsafe { *walk.masks.add(output * walk.mask_output + word * walk.mask_word) } == 0)
+}
+
+/// How a product is cut, by its shape.
+struct Plan {
+    /// Vectors of columns, shared evenly by the panels: the first `longer` have one more than `vectors_each`.
+    panels: usize,
+    vectors_each: usize,
+    longer: usize,
+    /// Blocks of outputs.
+    blocks: usize,
+    outputs_each: usize,
+    threaded: bool,
+}
+
+impl Plan {
+    fn new<F: Real>(walk: &Walk<F>, lanes: usize, threads: usize) -> Self {
+        let vectors = walk.n.div_ceil(lanes);
+        let threaded = threads > 1 && walk.terms * walk.n > SERIAL;
+        let mut panels = vectors.div_ceil(PANEL_VECTORS);
+        // Panels share the work evenly, whatever the masks, and leave each thread its own part of b: as many as fill
+        // the threads, if they do not become narrow by it.
+        let wanted = panels.next_multiple_of(threads);
+        if threaded && vectors / wanted >= PANEL_VECTORS / 2 {
+            panels = wanted;
+        }
+        // Sums of one piece, and of those before it, are kept for each output of a block.
+        let room = (WORKSPACE * size_of::<f32>() - STRETCH_BYTES) / F::BYTES / (2 * PANEL_VECTORS * lanes);
+        let most = if threaded && panels % threads != 0 {
+            walk.m.div_ceil(4 * threads).clamp(1, room)
+        } else {
+            room
+        };
+        let blocks = walk.m.div_ceil(most);
+        Self {
+            panels,
+            vectors_each: vectors / panels,
+            longer: vectors % panels,
+            blocks,
+            outputs_each: walk.m.div_ceil(blocks),
+            threaded,
+        }
+    }
+
+    /// The first vector of a panel.
+    fn first_vector(&self, panel: usize) -> usize {
+        panel * self.vectors_each + panel.min(self.longer)
+    }
+}
+
+/// Runs a product.
+///
+/// # Safety
+/// The walk's pointers are good for its shape, `c` overlaps nothing else.
+pub(super) unsafe fn run<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, walk: &Walk<F>) {
+    if walk.m == 0 || walk.n == 0 {
+        return;
+    }
+    let walker = F::walker(pool.instruction_set());
+    let plan = Plan::new(walk, walker.lanes, pool.threads());
+    scratch.reserve_workspace();
+    let workspace = Shareable::new(scratch.workspace.as_mut_ptr());
+    let task = |participant: usize, index: usize| {
+        let workspace = match participant {
+            0 => workspace.pointer(),
+            // SAFETY: this is that participant, in a task of the job under way.
+            _ => unsafe { pool.workspace(participant) }.as_mut_ptr().cast(),
+        };
+        let (panel, block) = (index / plan.blocks, index % plan.blocks);
+        let (vector, next) = (plan.first_vector(panel), plan.first_vector(panel + 1));
+        let column = vector * walker.lanes;
+        let part = Part {
+            first: (block * plan.outputs_each).min(walk.m),
+            end: ((block + 1) * plan.outputs_each).min(walk.m),
+            column,
+            last: walker.lanes.min(walk.n - (next - 1) * walker.lanes),
+            packed: if walk.m >= FEW_OUTPUTS { workspace } else { std::ptr::null_mut() },
+            stretch: (STRETCH_BYTES / ((next - vector) * walker.lanes * F::BYTES * WORD)).max(1),
+            kept: workspace.wrapping_add(STRETCH_BYTES / F::BYTES),
+        };
+        // SAFETY: the caller's promise; parts are disjoint, the workspace is this participant's.
+        unsafe { walker.walk[next - vector - 1](walk, &part) };
+    };
+    let tasks = plan.panels * plan.blocks;
+    if plan.threaded {
+        pool.run_as(tasks, task);
+    } else {
+        (0..tasks).for_each(|index| task(0, index));
+    }
+}
