@@ -4,6 +4,7 @@
 //! the same few steps from them, and their losses must agree: what is timed is the same training. Then they are timed
 //! one after another, several rounds of it, so that a slow moment of the machine hits all of them.
 
+mod inference;
 mod machine;
 mod peers;
 mod report;
@@ -117,6 +118,9 @@ fn number<T: std::str::FromStr>(word: &str, text: &str) -> Result<T> {
 
 /// Runs the comparison, or its slice.
 pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
+    if let ["inference", words @ ..] = words {
+        return inference::run(steps, words);
+    }
     let wishes = Wishes::read(words)?;
     if wishes.slice {
         return slice(steps);

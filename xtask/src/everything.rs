@@ -26,7 +26,20 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     examples(steps)?;
     packages(steps)?;
     accept::run_quick(steps)?;
-    bench::slice(steps)
+    bench::slice(steps)?;
+    size(steps)
+}
+
+/// The program that the bench's slice has built is small enough to be handed about; stripped it is smaller still.
+fn size(steps: &mut Steps) -> Result<()> {
+    const MOST: u64 = 25_000_000;
+    let program = steps.target().join("release/deltarule");
+    steps.check("size of the program", &format!("{}: at most {MOST} bytes", program.display()), |_| {
+        let file = program.metadata().with_context(|| format!("no such file: {}", program.display()))?;
+        ensure!(file.len() <= MOST, "{}: {} bytes, expected at most {MOST}", program.display(), file.len());
+        println!("    {} bytes", file.len());
+        Ok(())
+    })
 }
 
 /// The library with no feature, with each one alone, and with all: each without a warning, tests and examples included.

@@ -135,6 +135,12 @@ impl Stored {
         &self.content
     }
 
+    /// Takes out what [`Stored::content`] gives, which is `null` from then on.
+    #[must_use]
+    pub fn take_content(&mut self) -> Value {
+        self.content.take()
+    }
+
     /// The checksum's 64 hexadecimal digits; empty in a plain file.
     #[must_use]
     pub fn checksum(&self) -> &str {

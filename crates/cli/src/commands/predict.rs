@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::ArgMatches;
 use deltarule::atomic_file::AtomicFile;
 use deltarule::model::{Model, Predictions};
+use deltarule::run::cores;
 use deltarule::table::Table;
 use deltarule::{Error, Pool};
 use serde_json::json;
@@ -15,6 +16,9 @@ use super::source;
 use crate::Outcome;
 use crate::console::{Console, output_error};
 use crate::words;
+
+/// Rows from which on predicting takes as many threads as there are cores.
+const FEW_ROWS: usize = 128;
 
 /// Predicts.
 ///
@@ -26,8 +30,10 @@ pub fn predict(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     if let Some(out) = out {
         refuse_an_input(out, &path, matches.get_one::<String>("data"))?;
     }
-    let pool = source::pool(matches)?;
+    let threads = source::threads(matches)?;
     let table = source::table(matches, &model, None)?;
+    // A second thread takes longer to start than it would save on a few rows.
+    let pool = Pool::new(threads.unwrap_or_else(|| if table.rows() < FEW_ROWS { 1 } else { cores() }));
     match out {
         Some(out) => {
             let mut file = AtomicFile::create(out)?;
@@ -47,6 +53,8 @@ pub fn predict(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
             write(&model, &pool, &table, &mut stdout, output_error)?;
         }
     }
+    // The process ends here: its memory need not be given back piece by piece.
+    std::mem::forget((model, table));
     Ok(Outcome::Done)
 }
 

@@ -97,14 +97,22 @@ fn expected(encoder: &Encoder) -> Vec<(String, deltarule::table::ColumnType)> {
     encoder.column_types()
 }
 
-/// The threads that the arguments ask for, else one for each core.
+/// The threads that the arguments ask for.
 ///
 /// # Errors
 /// The library's, about the flag.
-pub fn pool(matches: &ArgMatches) -> Result<Pool> {
+pub fn threads(matches: &ArgMatches) -> Result<Option<usize>> {
     let mut config = Config::default();
     set_said(&mut config, matches, std::iter::once(setting("threads")?))?;
-    Ok(Pool::new(config.threads.unwrap_or_else(cores)))
+    Ok(config.threads)
+}
+
+/// The threads that the arguments ask for, else one for each core.
+///
+/// # Errors
+/// As [`threads`].
+pub fn pool(matches: &ArgMatches) -> Result<Pool> {
+    Ok(Pool::new(threads(matches)?.unwrap_or_else(cores)))
 }
 
 #[cfg(test)]

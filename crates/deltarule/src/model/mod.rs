@@ -139,7 +139,7 @@ impl Model {
     /// As [`store::read`]; [`ErrorKind::BadFormat`] where the content is no model of this version's, or a weight is
     /// not finite; [`ErrorKind::ShapeMismatch`] where tensors, network and encoder do not fit together.
     pub fn load(path: &Path) -> Result<Self> {
-        Self::from_stored(&store::read(path, Kind::Model)?)
+        Self::from_stored(store::read(path, Kind::Model)?)
     }
 
     /// Reads a model from the bytes of its file; `path` only names them in errors.
@@ -147,7 +147,7 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
-        Self::from_stored(&store::decode(path, Kind::Model, bytes)?)
+        Self::from_stored(store::decode(path, Kind::Model, bytes)?)
     }
 
     fn content(&self) -> Value {
@@ -165,8 +165,10 @@ impl Model {
         serde_json::to_value(content).expect("maps have text for keys")
     }
 
-    fn from_stored(stored: &Stored) -> Result<Self> {
-        let content: Content = serde_json::from_value(stored.content().clone()).map_err(|error| {
+    fn from_stored(mut stored: Stored) -> Result<Self> {
+        let content = stored.take_content();
+        let stored = &stored;
+        let content: Content = serde_json::from_value(content).map_err(|error| {
             stored.bad("its content".into(), "what a model says of itself".into(), error.to_string())
         })?;
         if content.task != content.encoder.task() {

@@ -114,7 +114,7 @@ fn part_of<'a, F: Real>(
     }
 }
 
-/// As [`Network::forward`] in [`Pass::Inference`], with packed weights.
+/// As [`Network::forward`] in [`Pass::Inference`], with packed weights, but where the input's zeros are skipped.
 fn forward<F: Real>(
     network: &Network<F>,
     packed: &[Option<PackedWeights<F>>],
@@ -129,10 +129,18 @@ fn forward<F: Real>(
             network.forward_layer(pool, workspace, batch, index, Pass::Inference);
             continue;
         };
+        if let (0, Some(zeros)) = (index, &mut workspace.zeros) {
+            zeros.look(pool, batch.rows, batch.dense);
+        }
         let (before, after) = workspace.kept.split_at_mut(index);
-        let input = network.input_of(before, None, batch);
+        let input = network.input_of(before, workspace.zeros.as_ref(), batch);
         let mut engine = Engine { pool, scratch: &mut workspace.scratch };
-        layer.forward_packed(&mut engine, packed, network.layer_params(index), &input, &mut after[0]);
+        let (params, kept) = (network.layer_params(index), &mut after[0]);
+        if input.nonzeros.is_some() {
+            layer.forward(&mut engine, params, &input, kept);
+        } else {
+            layer.forward_packed(&mut engine, packed, params, &input, kept);
+        }
     }
 }
 

@@ -31,11 +31,14 @@ fn numbers<F: Real>(count: usize) -> Vec<F> {
 }
 
 fn agrees_with_the_forward_pass<F: Real>(network: &Network<F>, pool: &Pool, rows: usize) {
+    agrees_on(network, pool, rows, &numbers(rows * network.spec().input.dense));
+}
+
+fn agrees_on<F: Real>(network: &Network<F>, pool: &Pool, rows: usize, dense: &[F]) {
     let input = &network.spec().input;
-    let dense = numbers(rows * input.dense);
     let codes: Vec<u32> = (0..rows * input.codes()).map(|i| (i * 7 % 5) as u32).collect();
     let targets = TargetsView::Values { outputs: 0, values: &[] };
-    let batch = Batch { rows, dense: &dense, codes: &codes, targets, weights: None };
+    let batch = Batch { rows, dense, codes: &codes, targets, weights: None };
     let mut workspace = network.workspace(rows);
     network.forward(pool, &mut workspace, &batch, Pass::Inference);
     let (z, a) = network.output(&workspace, rows);
@@ -75,6 +78,10 @@ fn wide_layers_are_shared_by_columns() {
         let pool = Pool::new(threads);
         for rows in [1, 2, 20, 200] {
             agrees_with_the_forward_pass(&network, &pool, rows);
+            // And where most of the input is 0.
+            let mut dense = numbers(rows * 600);
+            dense.iter_mut().enumerate().filter(|(i, _)| i % 5 != 0).for_each(|(_, x)| *x = 0.0);
+            agrees_on(&network, &pool, rows, &dense);
         }
     }
 }
