@@ -51,18 +51,19 @@ impl Dense {
         });
     }
 
-    /// As [`Dense::forward`], with the rows of w for the numbers `x` packed.
+    /// As [`Dense::forward`], with the rows of w for the numbers `x` packed. `next` is what will be read after this.
     pub fn forward_packed<F: Real>(
         &self,
         engine: &mut Engine<'_, F>,
         packed: &PackedWeights<F>,
         params: &[F],
         input: &LayerInput<'_, F>,
+        next: &[F],
         kept: &mut Kept<F>,
     ) {
         let b = &params[self.fan_in() * self.fan_out..];
         self.forward_with(engine, params, input, kept, |engine, z| {
-            packed.affine(engine.pool, input.rows, input.x, Some(b), z);
+            packed.affine_fetching(engine.pool, input.rows, input.x, next, Some(b), z);
         });
     }
 

@@ -52,7 +52,7 @@ impl<F: Real> Inference<F> {
     /// Where there are more rows, or they or the pool are not what this was made for.
     pub fn few(&mut self, network: &Network<F>, pool: &Pool, batch: &Batch<'_, F>) -> &[F] {
         let workspace = &mut self.own[0];
-        forward(network, &self.packed, pool, workspace, batch);
+        forward(network, &self.packed, pool, workspace, batch, &[]);
         network.output(workspace, batch.rows).1
     }
 
@@ -81,7 +81,7 @@ impl<F: Real> Inference<F> {
         };
         let threads = pool.threads();
         if batch.rows <= BLOCK && (threads == 1 || batch.rows < ROWS_EACH * threads) {
-            forward(network, &self.packed, pool, &mut self.own[0], batch);
+            forward(network, &self.packed, pool, &mut self.own[0], batch, &[]);
             store(&self.own[0], batch.rows, a, z);
             return;
         }
@@ -92,7 +92,10 @@ impl<F: Real> Inference<F> {
         let z_cells = if z.is_empty() { 0 } else { cells };
         pool.for_pieces_with(a, z, (cells, z_cells), &mut self.own, |index, a, z, workspace| {
             let part = part_of(batch, widths, index * block, a.len() / outputs);
-            forward(network, packed, alone, workspace, &part);
+            // The rows that this thread will probably take next.
+            let further = ((index + threads) * block).min(batch.rows);
+            let next = part_of(batch, widths, further, block.min(batch.rows - further)).dense;
+            forward(network, packed, alone, workspace, &part, next);
             store(workspace, part.rows, a, z);
         });
     }
@@ -114,13 +117,15 @@ fn part_of<'a, F: Real>(
     }
 }
 
-/// As [`Network::forward`] in [`Pass::Inference`], with packed weights, but where the input's zeros are skipped.
+/// As [`Network::forward`] in [`Pass::Inference`], with packed weights, but where the input's zeros are skipped. `next`
+/// is what will be read after this.
 fn forward<F: Real>(
     network: &Network<F>,
     packed: &[Option<PackedWeights<F>>],
     pool: &Pool,
     workspace: &mut Workspace<F>,
     batch: &Batch<'_, F>,
+    next: &[F],
 ) {
     assert!(batch.rows <= workspace.rows, "the workspace has room for {} rows", workspace.rows);
     assert_eq!(batch.dense.len(), batch.rows * network.spec.input.dense, "dense is [rows × inputs]");
@@ -139,7 +144,8 @@ fn forward<F: Real>(
         if input.nonzeros.is_some() {
             layer.forward(&mut engine, params, &input, kept);
         } else {
-            layer.forward_packed(&mut engine, packed, params, &input, kept);
+            let next = if index == 0 { next } else { &[] };
+            layer.forward_packed(&mut engine, packed, params, &input, next, kept);
         }
     }
 }

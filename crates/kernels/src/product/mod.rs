@@ -2,6 +2,7 @@
 
 mod drive;
 mod packed;
+mod panel;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -11,6 +12,7 @@ use crate::isa::{Vectorised, vectorised};
 use crate::{InstructionSet, Pool, Real, Scratch};
 use drive::Product;
 pub use packed::PackedWeights;
+use panel::PanelFns;
 use tile::Tiles;
 use vector::RowFns;
 
@@ -38,6 +40,9 @@ pub trait Products: Sized + 'static {
     /// Those of single rows.
     #[doc(hidden)]
     fn rows(isa: InstructionSet) -> &'static RowFns<Self>;
+    /// Those of rows by packed panels.
+    #[doc(hidden)]
+    fn panels(isa: InstructionSet) -> &'static PanelFns<Self>;
 }
 
 macro_rules! products {
@@ -61,6 +66,16 @@ macro_rules! products {
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx512 => &vector::$avx512::ROWS,
                     _ => &vector::$portable::ROWS,
+                }
+            }
+            #[inline]
+            fn panels(isa: InstructionSet) -> &'static PanelFns<Self> {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => panel::$avx2::PANELS,
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => panel::$avx512::PANELS,
+                    _ => panel::$portable::PANELS,
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tile::{LARGEST_TILE, Tiles, mode};
+use super::tile::{LARGEST_TILE, Tiles};
 use super::vector::{self, RowProduct};
 use super::{Finish, PIECE};
 use crate::pool::Shareable;
@@ -89,6 +89,22 @@ impl<F: Real> PackedWeights<F> {
     /// # Panics
     /// If a length does not fit, or the pool's instruction set is another than the weights were packed for.
     pub fn affine(&self, pool: &Pool, batch: usize, x: &[F], b: Option<&[F]>, z: &mut [F]) {
+        self.affine_fetching(pool, batch, x, &[], b, z);
+    }
+
+    /// As [`affine`](Self::affine), asking meanwhile for what the calling thread will read next: `next` then lies near.
+    ///
+    /// # Panics
+    /// As [`affine`](Self::affine).
+    pub fn affine_fetching(
+        &self,
+        pool: &Pool,
+        batch: usize,
+        x: &[F],
+        next: &[F],
+        b: Option<&[F]>,
+        z: &mut [F],
+    ) {
         let &Self { isa, fan_in, fan_out, .. } = self;
         assert_eq!(pool.instruction_set(), isa, "weights are packed for one instruction set");
         assert_eq!(x.len(), batch * fan_in, "x is [batch, fan_in]");
@@ -111,11 +127,15 @@ impl<F: Real> PackedWeights<F> {
         let task = |index: usize| {
             let (part, first) = (index % parts, index / parts * BLOCK);
             let rows = BLOCK.min(batch - first);
+            // The block that this thread will probably take next.
+            let further = (first + pool.threads() * BLOCK).min(batch);
+            let next =
+                if blocks == 1 { next } else { &x[further * fan_in..(further + BLOCK).min(batch) * fan_in] };
             // SAFETY: the lengths have been checked, `z` is borrowed mutably, and tasks have disjoint rows or columns
             // of it.
             unsafe {
                 let (x, z) = (x.as_ptr().add(first * fan_in), z.pointer().add(first * fan_out));
-                self.rows(rows, panels * part / parts..panels * (part + 1) / parts, x, z, finish());
+                self.rows(rows, panels * part / parts..panels * (part + 1) / parts, x, next, z, finish());
             }
         };
         if is_shared {
@@ -146,19 +166,30 @@ impl<F: Real> PackedWeights<F> {
     ///
     /// # Safety
     /// x is \[rows, fan_in\], z \[rows, fan_out\] and nobody else's.
-    unsafe fn rows(&self, rows: usize, panels: Range<usize>, x: *const F, z: *mut F, finish: Finish<F>) {
+    unsafe fn rows(
+        &self,
+        rows: usize,
+        panels: Range<usize>,
+        x: *const F,
+        next: &[F],
+        z: *mut F,
+        finish: Finish<F>,
+    ) {
         let tiles = F::tiles(self.isa);
+        let count = rows.div_ceil(tiles.rows());
+        let mut fetch = Fetch::new(next, panels.len() * count * self.fan_in);
         for column in panels.map(|panel| panel * 2 * tiles.lanes) {
             let finish = finish.at_column(column);
-            let count = rows.div_ceil(tiles.rows());
             for tile in 0..count {
                 // The rows are shared evenly.
                 let (first, end) = (rows * tile / count, rows * (tile + 1) / count);
+                let tile = Tile { rows: end - first, column, finish, fetch };
                 // SAFETY: rows and columns lie inside x and z.
                 unsafe {
                     let (x, z) = (x.add(first * self.fan_in), z.add(first * self.fan_out + column));
-                    self.tile(tiles, end - first, column, x, z, &finish);
+                    self.tile(tiles, &tile, x, z);
                 }
+                fetch = fetch.after(self.fan_in);
             }
         }
     }
@@ -167,39 +198,58 @@ impl<F: Real> PackedWeights<F> {
     ///
     /// # Safety
     /// x points to the first of the tile's rows, z to its first output; there is room for the tile.
-    unsafe fn tile(
-        &self,
-        tiles: &Tiles<F>,
-        rows: usize,
-        column: usize,
-        x: *const F,
-        z: *mut F,
-        finish: &Finish<F>,
-    ) {
+    unsafe fn tile(&self, tiles: &Tiles<F>, tile: &Tile<F>, x: *const F, z: *mut F) {
         let &Self { fan_in: k, fan_out: n, .. } = self;
+        let &Tile { rows, column, ref finish, fetch } = tile;
         let width = (n - column).min(2 * tiles.lanes);
         let vectors = width.div_ceil(tiles.lanes);
         let last = width - (vectors - 1) * tiles.lanes;
         let stride = vectors * tiles.lanes;
-        let mut sums = [
-            Sums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]),
-            Sums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]),
-        ];
+        let mut sums = [const { Sums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]) }; 2];
         let [sums, partial] = &mut sums;
         let (sums, partial) = (sums.0.as_mut_ptr().cast::<F>(), partial.0.as_mut_ptr().cast::<F>());
-        let compute = tiles.compute[usize::from(mode::STRIDED)][rows - 1][vectors - 1];
+        let compute = F::panels(self.isa)[rows - 1][vectors - 1];
         for begin in (0..k.max(1)).step_by(PIECE) {
             let steps = PIECE.min(k - begin);
             let before = if begin == 0 { std::ptr::null() } else { partial.cast_const() };
+            let fetch = fetch.after(begin);
             // SAFETY: the caller's promise; the panel has k rows of whole vectors.
             unsafe {
                 let w = self.numbers.as_ptr().add(column * k + begin * stride);
-                compute(steps, x.wrapping_add(begin), k, w, stride, tiles.lanes, sums);
+                compute(steps, x.wrapping_add(begin), k, w, fetch.from, fetch.step, sums);
                 let (to, to_stride, finish) =
                     if begin + steps == k { (z, n, Some(finish)) } else { (partial, stride, None) };
                 (tiles.finish)(rows, vectors, last, sums, before, stride, to, to_stride, finish);
             }
         }
+    }
+}
+
+/// A tile of the product: its rows, its first column, and what is done besides.
+struct Tile<F> {
+    rows: usize,
+    column: usize,
+    finish: Finish<F>,
+    fetch: Fetch,
+}
+
+/// What is fetched while computing: from where, and how many bytes further in each step.
+#[derive(Clone, Copy)]
+struct Fetch {
+    from: *const u8,
+    step: usize,
+}
+
+impl Fetch {
+    /// All of `next` within so many steps, at most a line in each.
+    fn new<F>(next: &[F], steps: usize) -> Self {
+        const LINE: usize = 64;
+        Self { from: next.as_ptr().cast(), step: size_of_val(next).div_ceil(steps.max(1)).min(LINE) }
+    }
+
+    /// What is left after so many steps.
+    fn after(self, steps: usize) -> Self {
+        Self { from: self.from.wrapping_add(steps * self.step), ..self }
     }
 }
 
@@ -251,6 +301,9 @@ mod tests {
             let mut z = vec![F::NAN; batch * fan_out];
             packed.affine(pool, batch, &x, b, &mut z);
             assert_eq!(bits(&z), bits(&exact), "{what}");
+            z.fill(F::NAN);
+            packed.affine_fetching(pool, batch, &x, &tall, b, &mut z);
+            assert_eq!(bits(&z), bits(&exact), "{what}: fetching");
             for row in 0..batch.min(2) {
                 let x = &x[row * fan_in..][..fan_in];
                 let exact = &exact[row * fan_out..][..fan_out];
