@@ -13,6 +13,7 @@ use deltarule_kernels::{
 
 const SHAPES: [(usize, usize); 6] = [(10, 30), (64, 128), (128, 512), (128, 2500), (512, 192), (512, 384)];
 const FAN_IN: usize = 784;
+const BATCHES: u32 = 16;
 
 /// Runs of each product, of which the median is told.
 const RUNS: usize = 31;
@@ -31,7 +32,8 @@ fn main() {
         "batch x 784 x out", "find", "x·w", "without", "descend", "without"
     );
     for (batch, fan_out) in SHAPES {
-        let x = handwriting(batch);
+        // Some batches in turn: a processor learns where a loop ends that it has seen before.
+        let xs: Vec<Vec<f32>> = (0..BATCHES).map(|seed| handwriting(seed, batch)).collect();
         let numbers =
             |length: usize| -> Vec<f32> { (0..length).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect() };
         let (mut w, b) = (numbers(FAN_IN * fan_out), numbers(fan_out));
@@ -39,36 +41,42 @@ fn main() {
         let mut scratch = Scratch::for_product(batch, FAN_IN, fan_out);
         let mut nonzeros = Nonzeros::new(batch, FAN_IN);
         let (total, rate) = (batch as f32, 1e-9);
-        let find = median(|| nonzeros.find(&pool, batch, &x));
-        let dense = median(|| affine(&pool, &mut scratch, batch, FAN_IN, fan_out, &x, &w, Some(&b), &mut z));
-        let sparse =
-            median(|| affine_nonzero(&pool, &mut scratch, &nonzeros, fan_out, &x, &w, Some(&b), &mut z));
-        let dense_descend = median(|| {
+        let [_, dense, dense_descend] = median(|i| {
+            let began = Instant::now();
+            affine(&pool, &mut scratch, batch, FAN_IN, fan_out, &xs[i], &w, Some(&b), &mut z);
+            let multiplied = Instant::now();
             weight_gradient_descend(
                 &pool,
                 &mut scratch,
                 batch,
                 FAN_IN,
                 fan_out,
-                &x,
+                &xs[i],
                 &delta,
                 total,
                 rate,
                 &mut w,
             );
+            [began, began, multiplied, Instant::now()]
         });
-        let sparse_descend = median(|| {
+        let [find, sparse, sparse_descend] = median(|i| {
+            let began = Instant::now();
+            nonzeros.find(&pool, batch, &xs[i], usize::MAX);
+            let found = Instant::now();
+            affine_nonzero(&pool, &mut scratch, &nonzeros, fan_out, &xs[i], &w, Some(&b), &mut z);
+            let multiplied = Instant::now();
             weight_gradient_descend_nonzero(
                 &pool,
                 &mut scratch,
                 &nonzeros,
                 fan_out,
-                &x,
+                &xs[i],
                 &delta,
                 total,
                 rate,
                 &mut w,
             );
+            [began, found, multiplied, Instant::now()]
         });
         println!(
             "{:>18} {find:>9.2} {dense:>9.2} {sparse:>9.2} {dense_descend:>9.2} {sparse_descend:>9.2}",
@@ -77,8 +85,8 @@ fn main() {
     }
 }
 
-fn handwriting(rows: usize) -> Vec<f32> {
-    let mut state = 1_u32;
+fn handwriting(seed: u32, rows: usize) -> Vec<f32> {
+    let mut state = seed;
     let mut draw = |below: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) % below
@@ -95,18 +103,27 @@ fn handwriting(rows: usize) -> Vec<f32> {
     x
 }
 
-/// Median microseconds of one call, each run as many calls as take a few milliseconds.
-fn median(mut call: impl FnMut()) -> f64 {
+/// Median microseconds of three phases of one call with a batch's number, each run as many calls as take a few
+/// milliseconds.
+fn median(mut call: impl FnMut(usize) -> [Instant; 4]) -> [f64; 3] {
     let start = Instant::now();
-    call();
-    let calls = (2e-3 / start.elapsed().as_secs_f64()).clamp(1.0, 10_000.0) as usize;
+    call(0);
+    let calls = (4e-3 / start.elapsed().as_secs_f64()).clamp(1.0, 10_000.0) as usize;
     let mut run = || {
-        let start = Instant::now();
-        (0..calls).for_each(|_| call());
-        start.elapsed().as_secs_f64() / calls as f64 * 1e6
+        let mut sums = [0.0; 3];
+        for i in 0..calls {
+            let times = call(i % BATCHES as usize);
+            for phase in 0..3 {
+                sums[phase] += (times[phase + 1] - times[phase]).as_secs_f64() / calls as f64 * 1e6;
+            }
+        }
+        sums
     };
     run();
-    let mut times: Vec<f64> = (0..RUNS).map(|_| run()).collect();
-    times.sort_by(f64::total_cmp);
-    times[RUNS / 2]
+    let runs: Vec<[f64; 3]> = (0..RUNS).map(|_| run()).collect();
+    std::array::from_fn(|phase| {
+        let mut times: Vec<f64> = runs.iter().map(|run| run[phase]).collect();
+        times.sort_by(f64::total_cmp);
+        times[RUNS / 2]
+    })
 }

@@ -40,10 +40,8 @@ impl Zeros {
         let sample = &x[..self.nonzeros.columns() * rows.min(SAMPLE)];
         let in_sample = sample.iter().filter(|x| **x != F::ZERO).count();
         // Twice the share, since a few rows may be fuller than all.
-        self.skipped = in_sample as f64 <= 2.0 * SHARE * sample.len() as f64 && {
-            self.nonzeros.find(pool, rows, x);
-            self.nonzeros.count() as f64 <= SHARE * x.len() as f64
-        };
+        self.skipped = in_sample as f64 <= 2.0 * SHARE * sample.len() as f64
+            && self.nonzeros.find(pool, rows, x, (SHARE * x.len() as f64) as usize);
     }
 
     /// Where the batch that was looked at last is not 0, if its zeros are to be skipped.

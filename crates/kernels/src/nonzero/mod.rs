@@ -23,7 +23,7 @@ use crate::pool::Shareable;
 use crate::product::exact_inverse;
 use crate::{Pool, Real, Scratch};
 use scan::Scan;
-use walk::{Settle, WORD, Walk};
+use walk::{Masks, Settle, WORD, Walk};
 
 pub use walk::Walks;
 
@@ -36,8 +36,7 @@ pub use walk::Walks;
 /// let (pool, mut scratch) = (Pool::new(1), Scratch::<f32>::new());
 /// let (x, w, mut z) = ([0.0, 2.0], [1.0, 2.0, 3.0, 4.0], [0.0; 2]);
 /// let mut nonzeros = Nonzeros::new(1, 2);
-/// nonzeros.find(&pool, 1, &x);
-/// assert_eq!(nonzeros.count(), 1);
+/// assert!(nonzeros.find(&pool, 1, &x, 1));
 /// affine_nonzero(&pool, &mut scratch, &nonzeros, 2, &x, &w, None, &mut z);
 /// assert_eq!(z, [6.0, 8.0]);
 /// ```
@@ -46,12 +45,21 @@ pub struct Nonzeros {
     rows: usize,
     columns: usize,
     count: usize,
+    is_ready: bool,
     by_row: Vec<u32>,
     by_column: Vec<u32>,
 }
 
 /// Numbers up to which one thread finds them faster than several.
 const SERIAL: usize = 32_768;
+
+fn run(pool: &Pool, threaded: bool, tasks: usize, task: impl Fn(usize) + Sync) {
+    if threaded {
+        pool.run(tasks, task);
+    } else {
+        (0..tasks).for_each(task);
+    }
+}
 
 impl Nonzeros {
     /// Room for batches of up to `max_rows` rows of `columns` numbers; no batch yet.
@@ -60,6 +68,7 @@ impl Nonzeros {
             rows: 0,
             columns,
             count: 0,
+            is_ready: true,
             by_row: vec![0; max_rows * columns.div_ceil(WORD)],
             by_column: vec![0; max_rows.div_ceil(WORD) * columns],
         }
@@ -85,23 +94,32 @@ impl Nonzeros {
         (self.by_row.len() + self.by_column.len()) * size_of::<u32>()
     }
 
-    /// Goes through a batch x \[rows, columns\].
+    /// Goes through a batch x \[rows, columns\], and tells whether at most `most` of its numbers are not 0. Only then
+    /// may it be used in products.
     ///
     /// # Panics
     /// If it has more rows than there is room for, or `x` is not of that length.
-    pub fn find<F: Real>(&mut self, pool: &Pool, rows: usize, x: &[F]) {
+    pub fn find<F: Real>(&mut self, pool: &Pool, rows: usize, x: &[F], most: usize) -> bool {
         let (columns, words) = (self.columns, self.columns.div_ceil(WORD));
         assert_eq!(x.len(), rows * columns, "x is [rows, columns]");
         assert!(rows * words <= self.by_row.len(), "there is room for so many rows");
-        (self.rows, self.count) = (rows, 0);
+        (self.rows, self.count, self.is_ready) = (rows, 0, true);
         if x.is_empty() {
-            return;
+            return true;
         }
+        let threaded = x.len() > SERIAL;
+        self.scan(pool, threaded, x);
+        self.is_ready = self.count <= most;
+        self.is_ready
+    }
+
+    fn scan<F: Real>(&mut self, pool: &Pool, threaded: bool, x: &[F]) {
+        let (rows, columns, words) = (self.rows, self.columns, self.columns.div_ceil(WORD));
         let scan = F::walker(pool.instruction_set()).scan;
         let by_row = Shareable::new(self.by_row.as_mut_ptr());
         let by_column = Shareable::new(self.by_column.as_mut_ptr());
         let count = AtomicUsize::new(0);
-        let task = |block: usize| {
+        run(pool, threaded, rows.div_ceil(WORD), |block| {
             let first = block * WORD;
             let end = rows.min(first + WORD);
             // SAFETY: both have room for the batch's rows; blocks are disjoint parts of them, and each is run once.
@@ -117,16 +135,22 @@ impl Nonzeros {
             // SAFETY: the pool has checked the instruction set.
             let found = unsafe { scan(Scan { columns, x, by_row, by_column }) };
             count.fetch_add(found, Ordering::Relaxed);
-        };
-        if x.len() <= SERIAL {
-            (0..rows.div_ceil(WORD)).for_each(task);
-        } else {
-            pool.run(rows.div_ceil(WORD), task);
-        }
+        });
         self.count = count.into_inner();
     }
 
+    fn masks_of_rows(&self) -> Masks {
+        let words = self.columns.div_ceil(WORD);
+        Masks { masks: self.by_row.as_ptr(), output: words, word: 1, words }
+    }
+
+    fn masks_of_columns(&self) -> Masks {
+        let words = self.rows.div_ceil(WORD);
+        Masks { masks: self.by_column.as_ptr(), output: 1, word: self.columns, words }
+    }
+
     fn check<F>(&self, x: &[F]) {
+        assert!(self.is_ready, "the batch has few enough nonzeros");
         assert_eq!(x.len(), self.rows * self.columns, "x is the batch that was gone through");
     }
 
@@ -150,9 +174,8 @@ impl Nonzeros {
             x: x.as_ptr(),
             x_output: 1,
             x_term: self.columns,
-            masks: self.by_column.as_ptr(),
-            mask_output: 1,
-            mask_word: self.columns,
+            masks: self.masks_of_columns(),
+            of_terms: self.masks_of_rows(),
             b: delta.as_ptr(),
             c: w.as_mut_ptr(),
             settle,
@@ -196,9 +219,8 @@ pub fn affine_nonzero<F: Real>(
         x: x.as_ptr(),
         x_output: nonzeros.columns,
         x_term: 1,
-        masks: nonzeros.by_row.as_ptr(),
-        mask_output: nonzeros.columns.div_ceil(WORD),
-        mask_word: 1,
+        masks: nonzeros.masks_of_rows(),
+        of_terms: nonzeros.masks_of_columns(),
         b: w.as_ptr(),
         c: z.as_mut_ptr(),
         settle: Settle::Add { row: b.map_or(std::ptr::null(), <[F]>::as_ptr) },

@@ -48,21 +48,21 @@ pub(super) fn portable<F: Real>(scan: Scan<'_, F>) -> usize {
 
 /// [`portable`], compiled for AVX2.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,popcnt")]
 pub(super) fn avx2<F: Real>(scan: Scan<'_, F>) -> usize {
     portable(scan)
 }
 
 /// [`portable`], compiled for AVX-512.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "avx2,fma,popcnt,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn avx512<F: Real>(scan: Scan<'_, F>) -> usize {
     portable(scan)
 }
 
 /// The scan by comparisons whose masks are the bits.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "avx2,fma,popcnt,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn avx512_f32(scan: Scan<'_, f32>) -> usize {
     let Scan { columns, x, by_row, by_column } = scan;
     let words = columns.div_ceil(WORD);

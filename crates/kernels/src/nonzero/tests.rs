@@ -33,8 +33,8 @@ fn check<F: Real>(pool: &Pool, batch: usize, fan_in: usize, fan_out: usize, ever
     let delta = numbers::<F>(batch * fan_out, 4, 1);
     // Room for more rows than there are, and what was there before must not matter.
     let mut nonzeros = Nonzeros::new(batch + 5, fan_in);
-    nonzeros.find(pool, batch + 5, &vec![F::ONE; (batch + 5) * fan_in]);
-    nonzeros.find(pool, batch, &x);
+    nonzeros.find(pool, batch + 5, &vec![F::ONE; (batch + 5) * fan_in], usize::MAX);
+    assert!(nonzeros.find(pool, batch, &x, usize::MAX));
     assert_eq!(nonzeros.count(), x.iter().filter(|x| **x != F::ZERO).count(), "{what}");
 
     for b in [None, Some(&b[..])] {
@@ -134,7 +134,7 @@ fn nan_and_infinity_in_x_count_and_reach_the_outputs_that_depend_on_them() {
             let mut x = vec![0.0; batch * fan_in];
             x[2 * fan_in + 4] = bad;
             let mut nonzeros = Nonzeros::new(batch, fan_in);
-            nonzeros.find(&pool, batch, &x);
+            nonzeros.find(&pool, batch, &x, usize::MAX);
             assert_eq!(nonzeros.count(), 1);
             let (w, mut z) = (vec![1.0; fan_in * fan_out], vec![0.0; batch * fan_out]);
             affine_nonzero(&pool, &mut Scratch::new(), &nonzeros, fan_out, &x, &w, None, &mut z);
@@ -163,7 +163,7 @@ fn an_absent_feature_contributes_nothing_even_where_its_weight_is_not_finite() {
     for pool in pools(1) {
         let (mut nonzeros, mut scratch) = (Nonzeros::new(1, 2), Scratch::new());
         let (x, w, mut z) = ([0.0, 2.0], [f32::INFINITY, f32::NAN, 3.0, 4.0], [0.0; 2]);
-        nonzeros.find(&pool, 1, &x);
+        nonzeros.find(&pool, 1, &x, 2);
         affine_nonzero(&pool, &mut scratch, &nonzeros, 2, &x, &w, None, &mut z);
         assert_eq!(z, [6.0, 8.0]);
     }
@@ -174,7 +174,7 @@ fn denormal_results_are_stored_as_zero() {
     for pool in pools(1) {
         let (mut nonzeros, mut scratch) = (Nonzeros::new(1, 1), Scratch::new());
         let tiny = f32::MIN_POSITIVE;
-        nonzeros.find(&pool, 1, &[0.5_f32]);
+        nonzeros.find(&pool, 1, &[0.5_f32], 1);
         let mut z = [1.0; 2];
         affine_nonzero(&pool, &mut scratch, &nonzeros, 2, &[0.5], &[tiny, 4.0 * tiny], None, &mut z);
         assert_eq!(z, [0.0, 2.0 * tiny]);
@@ -189,7 +189,7 @@ fn nothing_is_allocated_once_there_is_room() {
     let held = (scratch.bytes(), nonzeros.bytes(), nonzeros.by_row.as_ptr());
     let x = numbers::<f32>(64 * 784, 1, 5);
     let (mut w, delta, mut z) = (vec![1.0; 784 * 128], vec![1.0; 64 * 128], vec![1.0; 64 * 128]);
-    nonzeros.find(&pool, 64, &x);
+    nonzeros.find(&pool, 64, &x, usize::MAX);
     affine_nonzero(&pool, &mut scratch, &nonzeros, 128, &x, &w, None, &mut z);
     weight_gradient_nonzero(&pool, &mut scratch, &nonzeros, 128, &x, &delta, 64.0, &mut w);
     assert_eq!((scratch.bytes(), nonzeros.bytes(), nonzeros.by_row.as_ptr()), held);
@@ -200,9 +200,19 @@ fn nothing_is_allocated_once_there_is_room() {
 fn another_batch_panics() {
     let pool = Pool::new(1);
     let mut nonzeros = Nonzeros::new(4, 2);
-    nonzeros.find(&pool, 1, &[1.0_f32, 0.0]);
+    nonzeros.find(&pool, 1, &[1.0_f32, 0.0], 1);
     let x = [0.0_f32; 4];
     affine_nonzero(&pool, &mut Scratch::new(), &nonzeros, 1, &x, &[1.0; 2], None, &mut [0.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "few enough")]
+fn a_batch_with_too_many_panics() {
+    let pool = Pool::new(1);
+    let mut nonzeros = Nonzeros::new(1, 2);
+    let x = [1.0_f32; 2];
+    assert!(!nonzeros.find(&pool, 1, &x, 1));
+    affine_nonzero(&pool, &mut Scratch::new(), &nonzeros, 1, &x, &[1.0; 2], None, &mut [0.0]);
 }
 
 proptest! {

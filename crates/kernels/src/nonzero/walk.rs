@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! for each panel of up to eight vectors of columns, each block of outputs     tasks, on any thread
-//!     for each stretch of terms                                              its rows of b stay in the nearest cache
-//!         for each output row of the block                                   sums in registers; kept between stretches
+//!     for each stretch of 64 terms                                           its rows of b are packed into the nearest cache
+//!         for each output row of the block                                   sums in registers, kept between stretches
 //!             for each bit of its mask in the stretch                        sums += x(i, s) · b(s, panel)
 //! ```
 
@@ -19,14 +19,22 @@ use crate::{InstructionSet, Pool, Real, Scratch};
 
 /// Terms whose bits lie in one word of a mask.
 pub(super) const WORD: usize = 32;
-/// Words of one piece, each piece being one chain of multiply-adds.
-const PIECE_WORDS: usize = PIECE / WORD;
-/// The most vectors of columns that a panel has: their sums, a row's number and some more fit into the registers.
+/// Terms that are walked for all outputs before the next ones are: two words.
+pub(super) const STRETCH: usize = 64;
+/// Stretches of one piece, each piece being one chain of multiply-adds.
+const PIECE_STRETCHES: usize = PIECE / STRETCH;
+/// The most vectors of columns that a panel has: each more makes a term's overhead less, and so many sums fit into the
+/// registers of every instruction set.
 const PANEL_VECTORS: usize = 8;
-/// Bytes of b that a stretch takes. More than the nearest cache has: the end of a row's loop, which no processor
-/// foresees, costs more than some of its lines.
-const STRETCH_BYTES: usize = 65_536;
-/// Outputs up to which b is read in place.
+/// Bytes of so many vectors of the longest kind.
+const PANEL_BYTES: usize = 64 * PANEL_VECTORS;
+/// Outputs whose sums are kept between stretches.
+const GROUP: usize = 96;
+// A workspace holds a stretch of a panel, and the sums of a group in this piece and in those before.
+const _: () = assert!(STRETCH * PANEL_BYTES + 2 * GROUP * PANEL_BYTES <= WORKSPACE * size_of::<f32>());
+/// Vectors below which a panel is not made narrower for the threads' sake.
+const NARROWEST: usize = 2;
+/// Outputs below which b is read in place.
 const FEW_OUTPUTS: usize = 16;
 /// Multiply-adds up to which one thread is faster than waking others.
 const SERIAL: usize = 100_000;
@@ -45,8 +53,37 @@ pub(super) enum Settle<F> {
     Descend { by: F, exact_inverse: Option<F>, learning_rate: F },
 }
 
-/// A product c \[m, n\] of x(i, s), at `x[i * x_output + s * x_term]`, with b \[k, n\], whose terms are the bits s of
-/// the masks of i: word t of them at `masks[i * mask_output + t * mask_word]`.
+/// The masks of outputs: word t of output i at `masks[i * output + t * word]`, `words` of them.
+#[derive(Clone, Copy)]
+pub(super) struct Masks {
+    pub masks: *const u32,
+    pub output: usize,
+    pub word: usize,
+    pub words: usize,
+}
+
+// SAFETY: tasks read the masks, which nobody writes meanwhile.
+unsafe impl Sync for Masks {}
+
+impl Masks {
+    /// The bits of one output in one stretch: two words, if the second is there.
+    ///
+    /// # Safety
+    /// The output and the stretch are there.
+    #[inline(always)]
+    pub(super) unsafe fn bits(&self, output: usize, stretch: usize) -> u64 {
+        let word = stretch * (STRETCH / WORD);
+        let at = self.masks.wrapping_add(output * self.output + word * self.word);
+        // SAFETY: the first word is there by the caller's promise, the second by the comparison.
+        unsafe {
+            let first = u64::from(*at);
+            if word + 1 < self.words { first | u64::from(*at.add(self.word)) << WORD } else { first }
+        }
+    }
+}
+
+/// A product c \[m, n\] of x(i, s), at `x[i * x_output + s * x_term]`, with b \[k, n\], whose terms are the set bits of
+/// the masks.
 ///
 /// Made by the checked public functions only: the pointers are good for the shapes, and `c` overlaps nothing.
 #[derive(Clone, Copy)]
@@ -59,9 +96,9 @@ pub(super) struct Walk<F> {
     pub x: *const F,
     pub x_output: usize,
     pub x_term: usize,
-    pub masks: *const u32,
-    pub mask_output: usize,
-    pub mask_word: usize,
+    pub masks: Masks,
+    /// The same bits by terms: which outputs have one.
+    pub of_terms: Masks,
     pub b: *const F,
     pub c: *mut F,
     pub settle: Settle<F>,
@@ -72,14 +109,14 @@ unsafe impl<F: Send + Sync> Sync for Walk<F> {}
 
 /// One task's part of a product.
 pub(super) struct Part<F> {
-    /// Output rows.
+    /// Outputs.
     first: usize,
     end: usize,
     /// The panel's first column, and how many lanes of its last vector are columns.
     column: usize,
     last: usize,
-    /// Words of a stretch.
-    stretch: usize,
+    /// Stretches that are walked together: one, if they are packed.
+    together: usize,
     /// Room for a stretch of b's panel, or null where it is read in place.
     packed: *mut F,
     /// Room for the block's sums between stretches, then for the sums of the pieces before.
@@ -165,7 +202,7 @@ walkers!(f64, [f64; 2], __m256d, __m512d, avx512);
 /// # Safety
 /// As for [`run_part`].
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,popcnt,bmi1")]
 unsafe fn run_avx2<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Part<V::Number>) {
     // SAFETY: the caller's promise.
     unsafe { run_part::<V, NV>(walk, part) };
@@ -174,78 +211,105 @@ unsafe fn run_avx2<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Pa
 /// # Safety
 /// As for [`run_part`].
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "avx2,fma,popcnt,bmi1,avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn run_avx512<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Part<V::Number>) {
     // SAFETY: the caller's promise.
     unsafe { run_part::<V, NV>(walk, part) };
 }
 
-/// Computes one part: NV vectors of columns of the outputs `first..end`.
+/// Computes one part: NV vectors of columns of its outputs.
 ///
 /// # Safety
 /// The machine has the vector type's instruction set. The walk's pointers are good for its shape, the part lies inside
 /// it, nobody else writes the part, and `kept` has room for it and is nobody else's.
 #[inline(always)]
 unsafe fn run_part<V: Vector, const NV: usize>(walk: &Walk<V::Number>, part: &Part<V::Number>) {
-    let outputs = part.end - part.first;
-    let width = NV * V::LANES;
-    let words = walk.k.div_ceil(WORD);
-    let mut word = 0;
+    let stretches = walk.k.div_ceil(STRETCH);
+    let mut at = 0;
     loop {
-        let piece_begins = word % PIECE_WORDS == 0;
-        let piece_end = words.min((word / PIECE_WORDS + 1) * PIECE_WORDS);
-        let end = piece_end.min(word + part.stretch);
-        // SAFETY: the words are the walk's.
-        let stretch = unsafe { stretch::<V, NV>(walk, part, word..end) };
-        for output in part.first..part.end {
-            let kept = part.kept.wrapping_add((output - part.first) * width);
-            let before = kept.wrapping_add(outputs * width);
-            // SAFETY: `output` and the words lie inside the walk; room for sums as promised.
-            unsafe {
-                let mut sums =
-                    if piece_begins { [V::splat(V::Number::ZERO); NV] } else { load::<V, NV>(kept) };
-                add_terms(walk, stretch, output, word..end, &mut sums);
-                if end < piece_end {
-                    store(&sums, kept);
-                    continue;
-                }
-                if word >= PIECE_WORDS {
-                    let before = load::<V, NV>(before);
-                    for v in 0..NV {
-                        sums[v] = before[v].add(sums[v]);
-                    }
-                }
-                if end < words {
-                    store(&sums, before);
-                } else {
-                    settle(walk, part, output, &sums);
-                }
+        let piece_begins = at % PIECE_STRETCHES == 0;
+        let piece_end = stretches.min((at / PIECE_STRETCHES + 1) * PIECE_STRETCHES);
+        let end = piece_end.min(at + part.together);
+        // SAFETY: the stretches are the walk's.
+        let stretch = unsafe { pack::<V, NV>(walk, part, at) };
+        // SAFETY: as promised to this function.
+        unsafe {
+            match (piece_begins, end == piece_end) {
+                (true, true) => walk_outputs::<V, NV, true, true>(walk, part, stretch, at..end),
+                (true, false) => walk_outputs::<V, NV, true, false>(walk, part, stretch, at..end),
+                (false, true) => walk_outputs::<V, NV, false, true>(walk, part, stretch, at..end),
+                (false, false) => walk_outputs::<V, NV, false, false>(walk, part, stretch, at..end),
             }
         }
-        word = end;
-        if word >= words {
+        at = end;
+        if at >= stretches {
             break;
         }
     }
 }
 
-/// The rows of b that belong to `words`, packed if there is room for it: a panel's rows in b begin anywhere, so that
+/// Walks a part's outputs in some stretches, which begin a piece, or end one.
+///
+/// # Safety
+/// As for [`run_part`]; the stretches are the walk's.
+#[inline(always)]
+unsafe fn walk_outputs<V: Vector, const NV: usize, const BEGINS: bool, const ENDS: bool>(
+    walk: &Walk<V::Number>,
+    part: &Part<V::Number>,
+    stretch: Stretch<V::Number>,
+    range: std::ops::Range<usize>,
+) {
+    let width = NV * V::LANES;
+    let stretches = walk.k.div_ceil(STRETCH);
+    for output in part.first..part.end {
+        // SAFETY: outputs and stretches are the walk's, and there is room for sums as promised.
+        unsafe {
+            let kept = part.kept.wrapping_add((output - part.first) * width);
+            let before = kept.wrapping_add(GROUP * width);
+            let mut sums = if BEGINS { [V::splat(V::Number::ZERO); NV] } else { load::<V, NV>(kept) };
+            let any = add_terms(walk, stretch, output, range.clone(), &mut sums);
+            if !ENDS {
+                store(&sums, kept);
+                continue;
+            }
+            if range.start >= PIECE_STRETCHES {
+                let before = load::<V, NV>(before);
+                for v in 0..NV {
+                    sums[v] = before[v].add(sums[v]);
+                }
+            }
+            if range.end < stretches {
+                store(&sums, before);
+            } else {
+                settle(walk, part, output, &sums, any || stretches > 1);
+            }
+        }
+    }
+}
+
+/// The rows of b from a stretch's first on, packed if there is room for it: a panel's rows in b begin anywhere, so that
 /// most of their vectors would take two cache lines, and each row is read for many outputs.
 ///
 /// # Safety
-/// As for [`run_part`]; the words are the walk's.
+/// As for [`run_part`]; the stretch is the walk's.
 #[inline(always)]
-unsafe fn stretch<V: Vector, const NV: usize>(
+unsafe fn pack<V: Vector, const NV: usize>(
     walk: &Walk<V::Number>,
     part: &Part<V::Number>,
-    words: std::ops::Range<usize>,
+    stretch: usize,
 ) -> Stretch<V::Number> {
-    let first = words.start * WORD;
+    let first = stretch * STRETCH;
     let b = walk.b.wrapping_add(first * walk.n + part.column);
     if part.packed.is_null() {
         return Stretch { b, stride: walk.n, last: part.last };
     }
-    for row in 0..walk.k.min(words.end * WORD).saturating_sub(first) {
+    // Of few outputs, often none has a term: then its row of b is not read.
+    let sparing = walk.of_terms.words <= STRETCH / WORD;
+    for row in 0..walk.k.saturating_sub(first).min(STRETCH) {
+        // SAFETY: the row is a term's, and has one or two words.
+        if sparing && unsafe { walk.of_terms.bits(first + row, 0) } == 0 {
+            continue;
+        }
         for v in 0..NV {
             let lanes = if v + 1 < NV { V::LANES } else { part.last };
             // SAFETY: b has the walk's terms as rows, the panel's columns lie inside them; the room is a stretch's.
@@ -262,8 +326,15 @@ unsafe fn stretch<V: Vector, const NV: usize>(
 /// `from` points to NV vectors.
 #[inline(always)]
 unsafe fn load<V: Vector, const NV: usize>(from: *const V::Number) -> [V; NV] {
+    // No closure: as a function of its own it would lack the instruction set.
     // SAFETY: the caller's promise.
-    std::array::from_fn(|v| unsafe { V::load(from.add(v * V::LANES)) })
+    unsafe {
+        let mut sums = [V::splat(V::Number::ZERO); NV];
+        for v in 0..NV {
+            sums[v] = V::load(from.add(v * V::LANES));
+        }
+        sums
+    }
 }
 
 /// # Safety
@@ -276,34 +347,30 @@ unsafe fn store<V: Vector, const NV: usize>(sums: &[V; NV], to: *mut V::Number) 
     }
 }
 
-/// Adds one output's terms among `words`, in order.
+/// Adds one output's terms in some stretches, in order, and tells whether there are any in the last.
 ///
 /// # Safety
-/// As for [`run_part`]; the output and the words are the walk's.
+/// As for [`run_part`]; the output and the stretches are the walk's.
 #[inline(always)]
 unsafe fn add_terms<V: Vector, const NV: usize>(
     walk: &Walk<V::Number>,
     stretch: Stretch<V::Number>,
     output: usize,
-    words: std::ops::Range<usize>,
+    stretches: std::ops::Range<usize>,
     sums: &mut [V; NV],
-) {
-    let masks = walk.masks.wrapping_add(output * walk.mask_output);
+) -> bool {
     let x = walk.x.wrapping_add(output * walk.x_output);
-    let mut word = words.start;
-    while word < words.end {
-        // Two words at once: a loop's end costs as much as several terms.
-        // SAFETY: a mask has all words of the walk; its set bits are terms of the walk, at which x and b are.
+    let mut any = false;
+    for at in stretches.clone() {
+        let x = x.wrapping_add(at * STRETCH * walk.x_term);
+        let b = stretch.b.wrapping_add((at - stretches.start) * STRETCH * stretch.stride);
+        // SAFETY: set bits are terms of the walk, at which x and b are.
         unsafe {
-            let mut mask = u64::from(*masks.add(word * walk.mask_word));
-            if word + 1 < words.end {
-                mask |= u64::from(*masks.add((word + 1) * walk.mask_word)) << WORD;
-            }
-            let x = x.wrapping_add(word * WORD * walk.x_term);
-            let b = stretch.b.wrapping_add((word - words.start) * WORD * stretch.stride);
-            while mask != 0 {
-                let term = mask.trailing_zeros() as usize;
-                mask &= mask - 1;
+            let mut bits = walk.masks.bits(output, at);
+            any = bits != 0;
+            while bits != 0 {
+                let term = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
                 let value = V::splat(*x.add(term * walk.x_term));
                 let b = b.add(term * stretch.stride);
                 for v in 0..NV - 1 {
@@ -313,8 +380,8 @@ unsafe fn add_terms<V: Vector, const NV: usize>(
                 sums[NV - 1] = sums[NV - 1].add_product(value, last);
             }
         }
-        word += 2;
     }
+    any
 }
 
 /// Takes one output's finished sums to their place: the one function where a row of ∂C/∂w meets its weights.
@@ -327,6 +394,7 @@ unsafe fn settle<V: Vector, const NV: usize>(
     part: &Part<V::Number>,
     output: usize,
     sums: &[V; NV],
+    any: bool,
 ) {
     let at = walk.c.wrapping_add(output * walk.n + part.column);
     let lanes = |v: usize| if v + 1 < NV { V::LANES } else { part.last };
@@ -357,7 +425,7 @@ unsafe fn settle<V: Vector, const NV: usize>(
             }
             Settle::Descend { by, exact_inverse, learning_rate } => {
                 // A feature that is absent from the batch moves nothing: w − η·0 = w, since stored weights are flushed.
-                if is_empty(walk, output) {
+                if !any {
                     return;
                 }
                 for v in 0..NV {
@@ -372,17 +440,6 @@ unsafe fn settle<V: Vector, const NV: usize>(
             }
         }
     }
-}
-
-/// Whether an output has no terms.
-///
-/// # Safety
-/// As for [`run_part`].
-#[inline(always)]
-unsafe fn is_empty<F>(walk: &Walk<F>, output: usize) -> bool {
-    // SAFETY: a mask has all words of the walk.
-    (0..walk.k.div_ceil(WORD))
-        .all(|word| unsafe { *walk.masks.add(output * walk.mask_output + word * walk.mask_word) } == 0)
 }
 
 /// How a product is cut, by its shape.
@@ -405,11 +462,11 @@ impl Plan {
         // Panels share the work evenly, whatever the masks, and leave each thread its own part of b: as many as fill
         // the threads, if they do not become narrow by it.
         let wanted = panels.next_multiple_of(threads);
-        if threaded && vectors / wanted >= PANEL_VECTORS / 2 {
+        if threaded && vectors / wanted >= NARROWEST {
             panels = wanted;
         }
-        // Sums of one piece, and of those before it, are kept for each output of a block.
-        let room = (WORKSPACE * size_of::<f32>() - STRETCH_BYTES) / F::BYTES / (2 * PANEL_VECTORS * lanes);
+        // A single stretch keeps no sums.
+        let room = if walk.k > STRETCH { GROUP } else { walk.m };
         let most = if threaded && panels % threads != 0 {
             walk.m.div_ceil(4 * threads).clamp(1, room)
         } else {
@@ -442,6 +499,7 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, walk: &
     }
     let walker = F::walker(pool.instruction_set());
     let plan = Plan::new(walk, walker.lanes, pool.threads());
+    let few = walk.m < FEW_OUTPUTS;
     scratch.reserve_workspace();
     let workspace = Shareable::new(scratch.workspace.as_mut_ptr());
     let task = |participant: usize, index: usize| {
@@ -458,9 +516,9 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, walk: &
             end: ((block + 1) * plan.outputs_each).min(walk.m),
             column,
             last: walker.lanes.min(walk.n - (next - 1) * walker.lanes),
-            packed: if walk.m >= FEW_OUTPUTS { workspace } else { std::ptr::null_mut() },
-            stretch: (STRETCH_BYTES / ((next - vector) * walker.lanes * F::BYTES * WORD)).max(1),
-            kept: workspace.wrapping_add(STRETCH_BYTES / F::BYTES),
+            packed: if few { std::ptr::null_mut() } else { workspace },
+            together: if few { PIECE_STRETCHES } else { 1 },
+            kept: workspace.wrapping_add(STRETCH * PANEL_BYTES / F::BYTES),
         };
         // SAFETY: the caller's promise; parts are disjoint, the workspace is this participant's.
         unsafe { walker.walk[next - vector - 1](walk, &part) };
