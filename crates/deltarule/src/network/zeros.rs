@@ -10,8 +10,6 @@ const WEIGHTS: usize = 4096;
 const UNITS: usize = 8;
 /// The largest share of numbers that are not 0 with which a product without the zeros is the faster one.
 const SHARE: f64 = 0.4;
-/// Rows that are looked at before the whole batch is.
-const SAMPLE: usize = 4;
 
 /// The first layer's input: where it is not 0, if that is worth knowing.
 ///
@@ -37,11 +35,7 @@ impl Zeros {
 
     /// Looks at a batch of `rows` rows `x`.
     pub(super) fn look<F: Real>(&mut self, pool: &Pool, rows: usize, x: &[F]) {
-        let sample = &x[..self.nonzeros.columns() * rows.min(SAMPLE)];
-        let in_sample = sample.iter().filter(|x| **x != F::ZERO).count();
-        // Twice the share, since a few rows may be fuller than all.
-        self.skipped = in_sample as f64 <= 2.0 * SHARE * sample.len() as f64
-            && self.nonzeros.find(pool, rows, x, (SHARE * x.len() as f64) as usize);
+        self.skipped = self.nonzeros.find(pool, rows, x, (SHARE * x.len() as f64) as usize);
     }
 
     /// Where the batch that was looked at last is not 0, if its zeros are to be skipped.

@@ -84,7 +84,7 @@ impl Nonzeros {
         self.columns
     }
 
-    /// How many of the batch's numbers are not 0. NaN is not; −0 is.
+    /// How many of the batch's numbers are not 0, if it has been gone through to its end. NaN is not 0; −0 is.
     pub fn count(&self) -> usize {
         self.count
     }
@@ -95,7 +95,7 @@ impl Nonzeros {
     }
 
     /// Goes through a batch x \[rows, columns\], and tells whether at most `most` of its numbers are not 0. Only then
-    /// may it be used in products.
+    /// may it be used in products. It stops where there are more.
     ///
     /// # Panics
     /// If it has more rows than there is room for, or `x` is not of that length.
@@ -108,18 +108,21 @@ impl Nonzeros {
             return true;
         }
         let threaded = x.len() > SERIAL;
-        self.scan(pool, threaded, x);
+        self.scan(pool, threaded, x, most);
         self.is_ready = self.count <= most;
         self.is_ready
     }
 
-    fn scan<F: Real>(&mut self, pool: &Pool, threaded: bool, x: &[F]) {
+    fn scan<F: Real>(&mut self, pool: &Pool, threaded: bool, x: &[F], most: usize) {
         let (rows, columns, words) = (self.rows, self.columns, self.columns.div_ceil(WORD));
         let scan = F::walker(pool.instruction_set()).scan;
         let by_row = Shareable::new(self.by_row.as_mut_ptr());
         let by_column = Shareable::new(self.by_column.as_mut_ptr());
         let count = AtomicUsize::new(0);
         run(pool, threaded, rows.div_ceil(WORD), |block| {
+            if count.load(Ordering::Relaxed) > most {
+                return;
+            }
             let first = block * WORD;
             let end = rows.min(first + WORD);
             // SAFETY: both have room for the batch's rows; blocks are disjoint parts of them, and each is run once.
@@ -252,7 +255,7 @@ pub fn weight_gradient_nonzero<F: Real>(
     total: F,
     dw: &mut [F],
 ) {
-    let settle = exact_inverse(total).map_or(Settle::Divide { by: total }, |by| Settle::Multiply { by });
+    let settle = Settle::Divide { by: total, exact_inverse: exact_inverse(total) };
     nonzeros.gradient(pool, scratch, fan_out, (x, delta, dw), settle);
 }
 

@@ -266,12 +266,14 @@ macro_rules! portable {
             }
             #[inline(always)]
             unsafe fn load_first(at: *const $number, count: usize) -> Self {
-                // SAFETY: the caller's promise.
                 if count == $lanes {
+                    // SAFETY: the caller's promise.
                     return unsafe { Self::load(at) };
                 }
-                // SAFETY: only the first `count` numbers are read.
-                std::array::from_fn(|i| if i < count { unsafe { *at.add(i) } } else { 0.0 })
+                let mut numbers = [0.0; $lanes];
+                // SAFETY: the caller's promise; `count` ≤ LANES.
+                unsafe { std::ptr::copy_nonoverlapping(at, numbers.as_mut_ptr(), count) };
+                numbers
             }
             #[inline(always)]
             unsafe fn store(self, at: *mut $number) {

@@ -10,6 +10,8 @@
 //!             for each bit of its mask in the stretch                        sums += x(i, s) · b(s, panel)
 //! ```
 
+#![allow(clippy::needless_range_loop)] // v counts registers
+
 use super::scan::{self, ScanFn};
 use super::vector::Vector;
 use crate::pool::Shareable;
@@ -30,8 +32,9 @@ const PANEL_VECTORS: usize = 8;
 const PANEL_BYTES: usize = 64 * PANEL_VECTORS;
 /// Outputs whose sums are kept between stretches.
 const GROUP: usize = 96;
-// A workspace holds a stretch of a panel, and the sums of a group in this piece and in those before.
-const _: () = assert!(STRETCH * PANEL_BYTES + 2 * GROUP * PANEL_BYTES <= WORKSPACE * size_of::<f32>());
+// A workspace holds a stretch of a panel, one output's results, and the sums of a group in this piece and in those
+// before.
+const _: () = assert!((STRETCH + 1 + 2 * GROUP) * PANEL_BYTES <= WORKSPACE * size_of::<f32>());
 /// Vectors below which a panel is not made narrower for the threads' sake.
 const NARROWEST: usize = 2;
 /// Outputs below which b is read in place.
@@ -44,12 +47,9 @@ const SERIAL: usize = 100_000;
 pub(super) enum Settle<F> {
     /// One number per column is added; nothing if null.
     Add { row: *const F },
-    /// They are divided.
-    Divide { by: F },
-    /// They are multiplied: division by a power of two, exactly.
-    Multiply { by: F },
-    /// They are divided, or multiplied by the exact inverse, and the learning rate times that is subtracted from what
-    /// is stored there.
+    /// They are divided, or multiplied by the exact inverse where there is one.
+    Divide { by: F, exact_inverse: Option<F> },
+    /// They are divided, and the learning rate times that is subtracted from what is stored there.
     Descend { by: F, exact_inverse: Option<F>, learning_rate: F },
 }
 
@@ -121,6 +121,8 @@ pub(super) struct Part<F> {
     packed: *mut F,
     /// Room for the block's sums between stretches, then for the sums of the pieces before.
     kept: *mut F,
+    /// Room for one output's results.
+    waiting: *mut F,
 }
 
 /// A stretch of b's panel: its first row, the numbers from one to the next, and the columns in the last vector.
@@ -261,6 +263,7 @@ unsafe fn walk_outputs<V: Vector, const NV: usize, const BEGINS: bool, const END
 ) {
     let width = NV * V::LANES;
     let stretches = walk.k.div_ceil(STRETCH);
+    let mut waiting = Waiting { kept: part.waiting, to: std::ptr::null_mut() };
     for output in part.first..part.end {
         // SAFETY: outputs and stretches are the walk's, and there is room for sums as promised.
         unsafe {
@@ -281,10 +284,12 @@ unsafe fn walk_outputs<V: Vector, const NV: usize, const BEGINS: bool, const END
             if range.end < stretches {
                 store(&sums, before);
             } else {
-                settle(walk, part, output, &sums, any || stretches > 1);
+                settle(walk, part, output, sums, any || stretches > 1, &mut waiting);
             }
         }
     }
+    // SAFETY: what waits was settled above.
+    unsafe { waiting.store::<V, NV>(part) };
 }
 
 /// The rows of b from a stretch's first on, packed if there is room for it: a panel's rows in b begin anywhere, so that
@@ -384,6 +389,52 @@ unsafe fn add_terms<V: Vector, const NV: usize>(
     any
 }
 
+/// An output whose results wait in `kept` to be stored at `to`; null if none does.
+///
+/// Rows that do not end at a vector are stored with a mask, and a load that overlaps the masked part waits until such
+/// a store is done. So a row is stored after the next one has been loaded.
+struct Waiting<F> {
+    kept: *mut F,
+    to: *mut F,
+}
+
+impl<F: Real> Waiting<F> {
+    /// Stores what waits.
+    ///
+    /// # Safety
+    /// What waits is of this panel's shape.
+    #[inline(always)]
+    unsafe fn store<V: Vector<Number = F>, const NV: usize>(&mut self, part: &Part<F>) {
+        if !self.to.is_null() {
+            // SAFETY: the caller's promise.
+            unsafe { store_columns(&load::<V, NV>(self.kept), part, self.to) };
+            self.to = std::ptr::null_mut();
+        }
+    }
+}
+
+/// Stores a panel's columns of one output.
+///
+/// # Safety
+/// `to` points to them.
+#[inline(always)]
+unsafe fn store_columns<V: Vector, const NV: usize>(
+    results: &[V; NV],
+    part: &Part<V::Number>,
+    to: *mut V::Number,
+) {
+    for v in 0..NV {
+        // SAFETY: the caller's promise: whole vectors but for the last.
+        unsafe { results[v].store_first(to.add(v * V::LANES), lanes::<V, NV>(part, v)) };
+    }
+}
+
+/// How many lanes of a panel's vector are columns.
+#[inline(always)]
+fn lanes<V: Vector, const NV: usize>(part: &Part<V::Number>, v: usize) -> usize {
+    if v + 1 < NV { V::LANES } else { part.last }
+}
+
 /// Takes one output's finished sums to their place: the one function where a row of ∂C/∂w meets its weights.
 ///
 /// # Safety
@@ -393,51 +444,69 @@ unsafe fn settle<V: Vector, const NV: usize>(
     walk: &Walk<V::Number>,
     part: &Part<V::Number>,
     output: usize,
-    sums: &[V; NV],
+    mut sums: [V; NV],
     any: bool,
+    waiting: &mut Waiting<V::Number>,
 ) {
     let at = walk.c.wrapping_add(output * walk.n + part.column);
-    let lanes = |v: usize| if v + 1 < NV { V::LANES } else { part.last };
-    // SAFETY: all vectors but the last are whole columns of the output, of the last as many lanes; the row to add has
-    // one number for each column.
+    // SAFETY: the output's columns are at `at`; the row to add has one number for each column.
     unsafe {
         match walk.settle {
-            Settle::Add { row } if row.is_null() => {
-                for v in 0..NV {
-                    sums[v].flushed().store_first(at.add(v * V::LANES), lanes(v));
-                }
-            }
             Settle::Add { row } => {
                 for v in 0..NV {
-                    let bias = V::load_first(row.add(part.column + v * V::LANES), lanes(v));
-                    sums[v].add(bias).flushed().store_first(at.add(v * V::LANES), lanes(v));
+                    if !row.is_null() {
+                        let bias =
+                            V::load_first(row.add(part.column + v * V::LANES), lanes::<V, NV>(part, v));
+                        sums[v] = sums[v].add(bias);
+                    }
+                    sums[v] = sums[v].flushed();
                 }
+                store_columns(&sums, part, at);
             }
-            Settle::Divide { by } => {
-                for v in 0..NV {
-                    sums[v].divide(V::splat(by)).flushed().store_first(at.add(v * V::LANES), lanes(v));
-                }
-            }
-            Settle::Multiply { by } => {
-                for v in 0..NV {
-                    sums[v].multiply(V::splat(by)).flushed().store_first(at.add(v * V::LANES), lanes(v));
-                }
+            Settle::Divide { by, exact_inverse } => {
+                divide(&mut sums, by, exact_inverse);
+                store_columns(&sums, part, at);
             }
             Settle::Descend { by, exact_inverse, learning_rate } => {
                 // A feature that is absent from the batch moves nothing: w − η·0 = w, since stored weights are flushed.
                 if !any {
                     return;
                 }
+                divide(&mut sums, by, exact_inverse);
                 for v in 0..NV {
-                    let gradient = match exact_inverse {
-                        Some(inverse) => sums[v].multiply(V::splat(inverse)),
-                        None => sums[v].divide(V::splat(by)),
-                    };
-                    let step = V::splat(learning_rate).multiply(gradient.flushed());
-                    let at = at.add(v * V::LANES);
-                    V::load_first(at, lanes(v)).subtract(step).flushed().store_first(at, lanes(v));
+                    let w = V::load_first(at.add(v * V::LANES), lanes::<V, NV>(part, v));
+                    sums[v] = w.subtract(V::splat(learning_rate).multiply(sums[v])).flushed();
+                }
+                if part.last == V::LANES {
+                    store_columns(&sums, part, at);
+                } else {
+                    waiting.store::<V, NV>(part);
+                    store(&sums, waiting.kept);
+                    waiting.to = at;
                 }
             }
+        }
+    }
+}
+
+/// Sums over a batch become means: divided and rounded once, and flushed.
+///
+/// # Safety
+/// As for [`run_part`].
+#[inline(always)]
+unsafe fn divide<V: Vector, const NV: usize>(
+    sums: &mut [V; NV],
+    by: V::Number,
+    exact_inverse: Option<V::Number>,
+) {
+    for v in 0..NV {
+        // SAFETY: the caller's promise.
+        unsafe {
+            sums[v] = match exact_inverse {
+                Some(inverse) => sums[v].multiply(V::splat(inverse)),
+                None => sums[v].divide(V::splat(by)),
+            }
+            .flushed();
         }
     }
 }
@@ -467,7 +536,7 @@ impl Plan {
         }
         // A single stretch keeps no sums.
         let room = if walk.k > STRETCH { GROUP } else { walk.m };
-        let most = if threaded && panels % threads != 0 {
+        let most = if threaded && !panels.is_multiple_of(threads) {
             walk.m.div_ceil(4 * threads).clamp(1, room)
         } else {
             room
@@ -518,7 +587,8 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, walk: &
             last: walker.lanes.min(walk.n - (next - 1) * walker.lanes),
             packed: if few { std::ptr::null_mut() } else { workspace },
             together: if few { PIECE_STRETCHES } else { 1 },
-            kept: workspace.wrapping_add(STRETCH * PANEL_BYTES / F::BYTES),
+            kept: workspace.wrapping_add((STRETCH + 1) * PANEL_BYTES / F::BYTES),
+            waiting: workspace.wrapping_add(STRETCH * PANEL_BYTES / F::BYTES),
         };
         // SAFETY: the caller's promise; parts are disjoint, the workspace is this participant's.
         unsafe { walker.walk[next - vector - 1](walk, &part) };
