@@ -84,8 +84,16 @@ fn readers<'a, F: Real>(
 ) -> Result<Vec<Placed<'a, F>>> {
     let (mut dense, mut table_code, mut group_code) = (0, 0, embedded);
     let mut placed = Vec::with_capacity(features.len());
+    // Tables mostly have their columns in the order of the features: then one pass finds them all.
+    let mut further = table.columns().iter();
     for feature in features {
-        let column = needed(table, &feature.name)?;
+        let column = match further.find(|column| column.name == feature.name) {
+            Some(column) => column,
+            None => {
+                further = table.columns().iter();
+                needed(table, &feature.name)?
+            }
+        };
         let width = feature.recipe.dense_width();
         let mut slot = dense;
         dense += width;

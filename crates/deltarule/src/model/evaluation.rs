@@ -67,7 +67,7 @@ pub fn evaluate<F: Real>(
         return Err(ErrorKind::TooFewRows { source, rows: 0, expected: 1, what }.into());
     }
     let mut measured = Measured { predictions: Vec::new(), targets: None, weights: None };
-    let mut forward = Forward::new(networks, encoder, pool);
+    let mut forward = Forward::new(networks, encoder, pool, usable.rows.len());
     for block in usable.rows.chunks(rows_at_once::<F>(encoder)) {
         let data = encoder.encode::<F>(table, block)?;
         measured.predictions.extend(forward.run(&data));

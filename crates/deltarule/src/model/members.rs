@@ -241,9 +241,10 @@ pub(super) struct Forward<'m, F: Real> {
 type Watch<'w, F> = dyn FnMut(&Batch<'_, F>, &[F], &[F]) + 'w;
 
 impl<'m, F: Real> Forward<'m, F> {
-    pub(super) fn new(networks: &'m [Network<F>], encoder: &'m Encoder, pool: &'m Pool) -> Self {
-        let inferences = networks.iter().map(|network| Inference::new(network, pool)).collect();
-        let cells = BLOCKS * BLOCK * networks[0].outputs();
+    /// For data of up to `rows` rows.
+    pub(super) fn new(networks: &'m [Network<F>], encoder: &'m Encoder, pool: &'m Pool, rows: usize) -> Self {
+        let inferences = networks.iter().map(|network| Inference::new(network, pool, rows)).collect();
+        let cells = rows.min(BLOCKS * BLOCK) * networks[0].outputs();
         Self { networks, encoder, pool, inferences, z: vec![F::ZERO; cells], a: vec![F::ZERO; cells] }
     }
 

@@ -236,7 +236,7 @@ impl Model {
         each: &mut dyn FnMut(&Predictions) -> Result<()>,
     ) -> Result<()> {
         let rows = numbered_rows(table)?;
-        let mut forward = members::Forward::new(networks, &self.encoder, pool);
+        let mut forward = members::Forward::new(networks, &self.encoder, pool, rows.len());
         // An empty table still has its columns checked.
         let blocks =
             rows.chunks(members::rows_at_once::<F>(&self.encoder)).chain(rows.is_empty().then_some(&[][..]));

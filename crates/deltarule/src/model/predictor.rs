@@ -47,7 +47,7 @@ impl<F: Real> Predictor<F> {
     /// The same on a pool.
     #[must_use]
     pub fn on(network: Network<F>, pool: Pool) -> Self {
-        let inference = Inference::new(&network, &pool);
+        let inference = Inference::new(&network, &pool, usize::MAX);
         Self { network, inference, pool }
     }
 

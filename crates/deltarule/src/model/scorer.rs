@@ -41,7 +41,7 @@ impl<'e, F: Real> Scorer<'e, F> {
     #[must_use]
     pub fn score(&self, pool: &Pool, network: &Network<F>) -> Figures {
         let networks = std::slice::from_ref(network);
-        let mut forward = Forward::new(networks, self.encoder, pool);
+        let mut forward = Forward::new(networks, self.encoder, pool, self.rows.rows);
         let mut sum = 0.0;
         let predictions = forward.run_watched(&self.rows, &mut |batch, z, a| {
             sum += self.loss.value_and_delta(pool, z, a, batch.targets, batch.weights, None);

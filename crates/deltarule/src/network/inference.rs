@@ -26,13 +26,17 @@ pub struct Inference<F: Real> {
     own: Vec<Workspace<F>>,
     /// Each thread's pool within its block: of itself alone.
     alone: Pool,
+    /// Rows of a workspace.
+    block: usize,
     outputs: usize,
 }
 
 impl<F: Real> Inference<F> {
-    /// Makes a network ready to be run on `pool`.
+    /// Makes a network ready to be run on `pool`, on up to `rows` rows at a time. More than those it takes as well, but
+    /// in smaller blocks than if it had known.
     #[must_use]
-    pub fn new(network: &Network<F>, pool: &Pool) -> Self {
+    pub fn new(network: &Network<F>, pool: &Pool, rows: usize) -> Self {
+        let block = rows.clamp(1, BLOCK);
         let pack = |(index, layer): (usize, &Layer)| {
             let Layer::Dense(dense) = layer else { return None };
             let numbers = &network.layer_params(index)[..dense.dense_in * dense.fan_out];
@@ -40,8 +44,9 @@ impl<F: Real> Inference<F> {
         };
         Self {
             packed: network.layers.iter().enumerate().map(pack).collect(),
-            own: (0..pool.threads()).map(|_| network.workspace(BLOCK)).collect(),
+            own: (0..pool.threads()).map(|_| network.workspace(block)).collect(),
             alone: Pool::with_instruction_set(1, pool.instruction_set()),
+            block,
             outputs: network.outputs(),
         }
     }
@@ -59,7 +64,7 @@ impl<F: Real> Inference<F> {
     /// Rows that [`Inference::few`] has room for.
     #[must_use]
     pub fn most_at_once(&self) -> usize {
-        BLOCK
+        self.block
     }
 
     /// Logits and activations ŷ of any number of rows, `[rows × outputs]` each; `z` may be empty, if they are not
@@ -80,12 +85,13 @@ impl<F: Real> Inference<F> {
             z.copy_from_slice(&logits[..z.len()]);
         };
         let threads = pool.threads();
-        if batch.rows <= BLOCK && (threads == 1 || batch.rows < ROWS_EACH * threads) {
+        if batch.rows <= self.block && (threads == 1 || batch.rows < ROWS_EACH * threads) {
             forward(network, &self.packed, pool, &mut self.own[0], batch, &[]);
             store(&self.own[0], batch.rows, a, z);
             return;
         }
-        let block = batch.rows.div_ceil(threads).next_multiple_of(ROWS_EACH).min(BLOCK);
+        // As many blocks for each thread, all but the last of one length.
+        let block = batch.rows.div_ceil(threads * batch.rows.div_ceil(threads * self.block));
         let (packed, alone) = (&self.packed, &self.alone);
         let cells = block * outputs;
         let widths = (network.spec.input.dense, network.spec.input.codes());

@@ -43,7 +43,7 @@ fn agrees_on<F: Real>(network: &Network<F>, pool: &Pool, rows: usize, dense: &[F
     network.forward(pool, &mut workspace, &batch, Pass::Inference);
     let (z, a) = network.output(&workspace, rows);
     let bits = |numbers: &[F]| numbers.iter().map(|n| n.to_f64().to_bits()).collect::<Vec<_>>();
-    let mut inference = Inference::new(network, pool);
+    let mut inference = Inference::new(network, pool, usize::MAX);
     let (mut got_z, mut got_a) = (vec![F::NAN; z.len()], vec![F::NAN; a.len()]);
     inference.run(network, pool, &batch, &mut got_z, &mut got_a);
     let what = format!("{rows} rows, {pool:?}");
@@ -51,6 +51,9 @@ fn agrees_on<F: Real>(network: &Network<F>, pool: &Pool, rows: usize, dense: &[F
     got_a.fill(F::NAN);
     inference.run(network, pool, &batch, &mut [], &mut got_a);
     assert_eq!(bits(&got_a), bits(a), "{what}, no logits");
+    got_a.fill(F::NAN);
+    Inference::new(network, pool, 5).run(network, pool, &batch, &mut [], &mut got_a);
+    assert_eq!(bits(&got_a), bits(a), "{what}, more rows than were announced");
     if rows <= inference.most_at_once() {
         assert_eq!(bits(inference.few(network, pool, &batch)), bits(a), "{what}, at once");
     }
@@ -96,9 +99,9 @@ fn a_nan_in_a_row_is_that_rows_alone() {
     let targets = TargetsView::Values { outputs: 0, values: &[] };
     let batch = Batch { rows: 3, dense: &dense, codes: &[], targets, weights: None };
     let mut a = [0.0; 6];
-    Inference::new(&network, &pool).run(&network, &pool, &batch, &mut [], &mut a);
+    Inference::new(&network, &pool, 2).run(&network, &pool, &batch, &mut [], &mut a);
     let nothing = Batch { rows: 0, dense: &[], ..batch };
-    Inference::new(&network, &pool).run(&network, &pool, &nothing, &mut [], &mut []);
+    Inference::new(&network, &pool, 2).run(&network, &pool, &nothing, &mut [], &mut []);
     let nan: Vec<bool> = a.iter().map(|a| a.is_nan()).collect();
     assert_eq!(nan, [false, false, true, true, false, false]);
 }
