@@ -84,6 +84,11 @@ pub(super) fn avx512_f32(scan: Scan<'_, f32>) -> usize {
             };
             for (r, row) in x.chunks_exact(columns).enumerate() {
                 let from = row[first..].as_ptr();
+                // A batch is often read here for the first time. The next rows come from memory meanwhile; a hint reads
+                // nothing, wherever it points.
+                let later = from.wrapping_add(ROWS * columns).cast();
+                _mm_prefetch::<_MM_HINT_T0>(later);
+                _mm_prefetch::<_MM_HINT_T0>(later.wrapping_add(64));
                 let bit = _mm512_set1_epi32(1 << (group * ROWS + r));
                 // SAFETY: as above.
                 let masks = unsafe {
