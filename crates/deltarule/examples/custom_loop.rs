@@ -53,7 +53,7 @@ fn by_phases(pool: &Pool, rows: &Dataset<f64>, settings: TrainerSettings) -> Res
         shuffle(&mut order, &mut stream(1, Purpose::Shuffle, epoch));
         let mut sum = 0.0;
         for places in order.chunks(BATCH) {
-            let batch = gathered.gather(rows, places);
+            let batch = gathered.gather(pool, rows, places);
             trainer.forward(&batch);
             sum += trainer.cost(&batch);
             for layer in (0..3).rev() {

@@ -4,7 +4,7 @@
 //! layer, targets and row weights. It knows nothing of columns' names or types. A [`Batch`] borrows rows that lie
 //! together: either a range of the data set itself, or rows gathered into a [`BatchBuffer`] that was allocated once.
 
-use deltarule_kernels::Real;
+use deltarule_kernels::{Pool, Real, gather_rows};
 use serde::{Deserialize, Serialize};
 
 /// What the network's input looks like: `dense` numbers, then codes.
@@ -257,11 +257,12 @@ impl<F: Real> BatchBuffer<F> {
     ///
     /// # Panics
     /// Where `order` is longer than the buffer, or names a row that does not exist.
-    pub fn gather(&mut self, dataset: &Dataset<F>, order: &[u32]) -> Batch<'_, F> {
+    pub fn gather(&mut self, pool: &Pool, dataset: &Dataset<F>, order: &[u32]) -> Batch<'_, F> {
         let (width, code_width) = (dataset.dense_width, dataset.code_width);
+        let dense = &mut self.rows.dense[..order.len() * width];
+        gather_rows(pool, &dataset.dense, width, order, dense);
         for (slot, &row) in order.iter().enumerate() {
             let row = row as usize;
-            self.rows.dense[slot * width..][..width].copy_from_slice(&dataset.dense[row * width..][..width]);
             self.rows.codes[slot * code_width..][..code_width]
                 .copy_from_slice(&dataset.codes[row * code_width..][..code_width]);
             match (&mut self.rows.targets, &dataset.targets) {
@@ -292,7 +293,7 @@ mod tests {
         let mut dataset = Dataset::from_dense(2, vec![0.0_f32, 1.0, 10.0, 11.0, 20.0, 21.0], targets);
         dataset.weights = Some(vec![1.0, 2.0, 4.0]);
         let mut buffer = BatchBuffer::new(&dataset, 2);
-        let batch = buffer.gather(&dataset, &[2, 0]);
+        let batch = buffer.gather(&Pool::new(1), &dataset, &[2, 0]);
         assert_eq!(batch.dense, [20.0, 21.0, 0.0, 1.0]);
         assert_eq!(batch.targets, TargetsView::Classes { classes: 3, codes: &[2, 0] });
         assert_eq!(batch.total_weight(), 5.0);

@@ -79,6 +79,7 @@ pub mod checkpoint;
 pub mod communicator;
 pub mod config;
 pub mod control;
+mod crew;
 pub mod dataset;
 pub mod encoder;
 pub mod error;

@@ -2,6 +2,27 @@
 //!
 //! Reads what the machine has free and what its limits allow (control groups, `ulimit -v`), all from files, so that a
 //! plan that cannot fit is refused with both numbers instead of being killed half-way.
+//!
+//! # What a training holds
+//!
+//! At its peak, and whatever the number of epochs,
+//!
+//! ```text
+//! data + 3 × parameters + the optimizer's state (2 × parameters for Adam) + workspace
+//! ```
+//!
+//! | | bytes |
+//! |---|---|
+//! | data | the table ([`Table::bytes`](crate::table::Table::bytes)), from which the test rows are encoded at the end, and the encoded training, validation and test rows |
+//! | 3 × parameters | the parameters, their gradient, and the best epoch's parameters; each further member of an ensemble, or the network of each finished fold, once more |
+//! | the optimizer's state | [`OptimizerSpec::state_per_parameter`](crate::optimizer::OptimizerSpec::state_per_parameter) numbers per parameter |
+//! | workspace | activations and deltas of one batch, its rows laid out together, the activations of 512 rows that are scored at once |
+//!
+//! and, not counted, the program itself with its threads (some 10 MiB), a copy of the state of up to 16 MiB from which a
+//! search for a first NaN begins, and the predictions of the rows that are being scored. While a CSV file is read,
+//! about a mebibyte of it per core is held beside the table, and one column twice while its pieces are put together.
+//! [`Need`](crate::trainer::Need) counts what comes with the network, `inspect` shows it, and `train` reports the account
+//! beside the peak that the system measured ([`peak`]).
 
 use std::fmt;
 
@@ -77,6 +98,13 @@ pub fn require(what: &str, need: u64, next: &str) -> Result<()> {
         .into()),
         _ => Ok(()),
     }
+}
+
+/// The most memory that this process has had resident so far, in bytes; `None` where the system does not tell (not
+/// Linux).
+#[must_use]
+pub fn peak() -> Option<u64> {
+    kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
 fn kibibytes(text: &str, key: &str) -> Option<u64> {

@@ -46,6 +46,7 @@
 mod activation;
 mod activation_kernel;
 mod erf;
+mod gather;
 mod isa;
 mod nonzero;
 mod pieces;
@@ -64,6 +65,7 @@ pub use activation_kernel::{
     activate, activate_backward, activate_in_place, exp, log_softmax, sigmoid, softmax, softmax_in_place,
     tanh,
 };
+pub use gather::gather_rows;
 pub use isa::InstructionSet;
 pub use nonzero::{Nonzeros, affine_nonzero, weight_gradient_descend_nonzero, weight_gradient_nonzero};
 pub use pool::Pool;

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
+use deltarule::memory::Bytes;
 use deltarule::model::ModelSummary;
 
 use super::source;
@@ -41,6 +42,7 @@ fn text(summary: &ModelSummary, style: Style) -> String {
         String::new()
     };
     lines.push(format!("parameters  {} of {}{ensemble}", count(summary.parameters), summary.precision));
+    lines.push(format!("memory      {}", words::wrap(&memory(summary), 100, 12)));
     lines.push(format!("digest      {}", summary.digest));
     if let Some(checksum) = &summary.checksum {
         lines.push(format!("checksum    {checksum}"));
@@ -60,6 +62,26 @@ fn text(summary: &ModelSummary, style: Style) -> String {
     }
     parts.push(format!("{}\n{}", style.bold("trained with"), summary.config.to_toml().trim_end()));
     parts.join("\n\n")
+}
+
+/// What predicting and training hold.
+fn memory(summary: &ModelSummary) -> String {
+    let memory = summary.memory;
+    let mut text = format!("{} of parameters", Bytes(memory.parameters));
+    if let Some(training) = memory.training {
+        let state = match training.optimizer {
+            0 => String::new(),
+            state => format!(", {} of the optimizer's", Bytes(state)),
+        };
+        text.push_str(&format!(
+            "; in training {} with gradient and best epoch{state}, {} of workspace, {} for each encoded row, and the \
+             table",
+            Bytes(training.parameters),
+            Bytes(training.workspace),
+            Bytes(memory.row),
+        ));
+    }
+    text
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,7 +1,8 @@
 //! Columns → rows: a block of rows at a time, so that a block of the matrix stays in the cache while column after column
-//! is written into it.
+//! is written into it. Stretches of rows are encoded on all cores.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use deltarule_kernels::Real;
 
@@ -9,11 +10,18 @@ use super::category::{CategoryRecipe, Form};
 use super::features::{DatetimeRecipe, Feature, Recipe};
 use super::number::NumberRecipe;
 use super::values::{LARGEST, Numbers, Words, needed, not_finite, part_of, times};
+use crate::crew;
 use crate::error::Result;
 use crate::table::{ColumnData, MISSING_TIME, Table};
 
 /// Rows per block: 32 rows of 784 `f32` are 98 KiB.
 const BLOCK: usize = 32;
+
+/// Rows that a thread takes at a time: a number of whole blocks.
+const STRETCH: usize = 32 * BLOCK;
+
+/// Columns of bytes that are written together: 16 `f32` are a cache line.
+const TOGETHER: usize = 16;
 
 /// The features of these rows: the dense matrix and the codes, row-major.
 pub(super) struct Matrix<F> {
@@ -53,6 +61,12 @@ struct Placed<'a, F> {
     width: usize,
 }
 
+/// One table for each of several columns of bytes whose numbers stand side by side, from `slot` on.
+struct Pixels<'a, F> {
+    slot: usize,
+    columns: Vec<(&'a [u8], &'a [F; 256])>,
+}
+
 /// Encodes the features of these rows.
 pub(super) fn encode<F: Real>(
     features: &[Feature],
@@ -61,17 +75,70 @@ pub(super) fn encode<F: Real>(
     rows: &[u32],
 ) -> Result<Matrix<F>> {
     let readers = readers::<F>(features, embedded, table, rows)?;
+    let (pixels, others) = sides(&readers);
     let mut dense = vec![F::ZERO; rows.len() * dense_width];
     let mut codes = vec![0; rows.len() * code_width];
-    for (block, rows) in rows.chunks(BLOCK).enumerate() {
-        let first = block * BLOCK;
-        let dense = &mut dense[first * dense_width..(first + rows.len()) * dense_width];
-        let codes = &mut codes[first * code_width..(first + rows.len()) * code_width];
-        for placed in &readers {
-            placed.write(rows, (dense, dense_width), (codes, code_width))?;
+    let mut stretches = Vec::with_capacity(rows.len().div_ceil(STRETCH));
+    let (mut dense_left, mut codes_left) = (&mut dense[..], &mut codes[..]);
+    for rows in rows.chunks(STRETCH) {
+        let (dense, codes);
+        (dense, dense_left) = dense_left.split_at_mut(rows.len() * dense_width);
+        (codes, codes_left) = codes_left.split_at_mut(rows.len() * code_width);
+        stretches.push((rows, dense, codes));
+    }
+    let stretch = |(rows, dense, codes): (&[u32], &mut [F], &mut [u32])| -> Result<()> {
+        for (block, rows) in rows.chunks(BLOCK).enumerate() {
+            let first = block * BLOCK;
+            let dense = &mut dense[first * dense_width..(first + rows.len()) * dense_width];
+            let codes = &mut codes[first * code_width..(first + rows.len()) * code_width];
+            for pixels in &pixels {
+                pixels.write(rows, dense, dense_width);
+            }
+            for placed in &others {
+                placed.write(rows, (dense, dense_width), (codes, code_width))?;
+            }
+        }
+        Ok(())
+    };
+    let threads = crew::for_values(rows.len() * (dense_width + code_width));
+    // Of several faults the one that stands first is told, as one thread would.
+    crew::map(threads, stretches, stretch).into_iter().collect::<Result<()>>()?;
+    Ok(Matrix { dense, codes })
+}
+
+/// Columns of bytes that become one number each, by those that stand side by side; and all other columns.
+fn sides<'a, F: Real>(readers: &'a [Placed<'a, F>]) -> (Vec<Pixels<'a, F>>, Vec<&'a Placed<'a, F>>) {
+    let (mut pixels, mut others): (Vec<Pixels<'a, F>>, _) = (Vec::new(), Vec::new());
+    for placed in readers {
+        let one = match &placed.reader {
+            Reader::Bytes { values, becomes } if placed.width == 1 => {
+                Some(*values).zip(becomes.first_chunk())
+            }
+            _ => None,
+        };
+        let Some((values, becomes)) = one else {
+            others.push(placed);
+            continue;
+        };
+        match pixels.last_mut() {
+            Some(last) if last.columns.len() < TOGETHER && last.slot + last.columns.len() == placed.slot => {
+                last.columns.push((values, becomes));
+            }
+            _ => pixels.push(Pixels { slot: placed.slot, columns: vec![(values, becomes)] }),
         }
     }
-    Ok(Matrix { dense, codes })
+    (pixels, others)
+}
+
+impl<F: Real> Pixels<'_, F> {
+    fn write(&self, rows: &[u32], dense: &mut [F], dense_width: usize) {
+        for (out, &row) in dense.chunks_exact_mut(dense_width).zip(rows) {
+            let out = &mut out[self.slot..self.slot + self.columns.len()];
+            for (out, (values, becomes)) in out.iter_mut().zip(&self.columns) {
+                *out = becomes[usize::from(values[row as usize])];
+            }
+        }
+    }
 }
 
 /// Opens every column, and gives each its place: numbers in the features' order; codes for learnt tables first, then
@@ -153,19 +220,15 @@ impl<F: Real> Placed<'_, F> {
         let (slot, width) = (self.slot, self.width);
         match &self.reader {
             Reader::Numbers { name, numbers, recipe } => {
-                for (out, &row) in dense.chunks_exact_mut(dense_width).zip(rows) {
-                    let value = numbers.at(row as usize);
-                    let out = &mut out[slot..slot + width];
-                    recipe.write(value, out);
-                    // A finite number may still be too large for `f32` once it is scaled.
-                    if value.abs() > LARGEST || !out[0].is_finite() {
-                        return Err(not_finite(name, row, value));
-                    }
-                }
-            }
-            Reader::Bytes { values, becomes } if width == 1 => {
-                for (out, &row) in dense.chunks_exact_mut(dense_width).zip(rows) {
-                    out[slot] = becomes[usize::from(values[row as usize])];
+                let place = (dense, dense_width, slot..slot + width);
+                let wrong = match *numbers {
+                    Numbers::U8(values) => write_numbers(recipe, rows, |row| f64::from(values[row]), place),
+                    Numbers::F32(values) => write_numbers(recipe, rows, |row| f64::from(values[row]), place),
+                    Numbers::F64(values) => write_numbers(recipe, rows, |row| values[row], place),
+                    other => write_numbers(recipe, rows, |row| other.at(row), place),
+                };
+                if let Some((row, value)) = wrong {
+                    return Err(not_finite(name, row, value));
                 }
             }
             Reader::Bytes { values, becomes } => {
@@ -199,6 +262,32 @@ impl<F: Real> Placed<'_, F> {
         }
         Ok(())
     }
+}
+
+/// Writes a column of numbers; the first row and value that cannot be, where there is one.
+#[inline]
+fn write_numbers<F: Real>(
+    recipe: &NumberRecipe,
+    rows: &[u32],
+    at: impl Fn(usize) -> f64,
+    (dense, dense_width, slots): (&mut [F], usize, Range<usize>),
+) -> Option<(u32, f64)> {
+    let plain = if recipe.width() == 1 { recipe.scale } else { None };
+    for (out, &row) in dense.chunks_exact_mut(dense_width).zip(rows) {
+        let value = at(row as usize);
+        let out = &mut out[slots.clone()];
+        match plain {
+            Some(scale) => {
+                out[0] = F::from_f64(scale.apply(if value.is_nan() { recipe.fill } else { value }))
+            }
+            None => recipe.write(value, out),
+        }
+        // A finite number may still be too large for `f32` once it is scaled.
+        if value.abs() > LARGEST || !out[0].is_finite() {
+            return Some((row, value));
+        }
+    }
+    None
 }
 
 fn write_parts<F: Real>(recipe: &DatetimeRecipe, time: i64, out: &mut [F]) {

@@ -53,6 +53,7 @@ mod number;
 mod options;
 mod piecewise;
 mod rows;
+mod study;
 mod target;
 mod values;
 

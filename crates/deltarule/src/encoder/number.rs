@@ -105,35 +105,91 @@ pub(super) struct Profile {
     pub(super) integers: bool,
     /// Equal columns have equal fingerprints.
     pub(super) fingerprint: u64,
+    /// How often each value occurs, where all are integers of 0 … 255 (pixels come in hundreds of columns).
+    pub(super) counts: Option<Vec<usize>>,
 }
 
 impl Profile {
     pub(super) fn of(values: &[f64]) -> Self {
-        let mut profile = Self {
-            present: 0,
-            missing: 0,
-            lowest: f64::INFINITY,
-            highest: f64::NEG_INFINITY,
-            integers: true,
-            fingerprint: 0xcbf2_9ce4_8422_2325,
-        };
-        for &value in values {
-            let bits = if value.is_nan() { u64::MAX } else { (value + 0.0).to_bits() };
-            profile.fingerprint = mix(profile.fingerprint, bits);
+        let mut profile = Self::NOTHING;
+        let mut prints = Prints::new();
+        for (at, &value) in values.iter().enumerate() {
+            prints.add(at, if value.is_nan() { u64::MAX } else { (value + 0.0).to_bits() });
             if value.is_nan() {
                 profile.missing += 1;
                 continue;
             }
-            profile.present += 1;
             profile.lowest = profile.lowest.min(value);
             profile.highest = profile.highest.max(value);
             profile.integers &= value.fract() == 0.0;
         }
+        profile.present = values.len() - profile.missing;
+        profile.fingerprint = prints.sum();
+        profile.counts = profile.is_small().then(|| {
+            let mut counts = vec![0; 256];
+            values.iter().filter(|value| !value.is_nan()).for_each(|&value| counts[value as usize] += 1);
+            counts
+        });
         profile
+    }
+
+    /// Of bytes, none of which is missing: what [`of`](Self::of) says of the same numbers.
+    pub(super) fn of_bytes(values: impl Iterator<Item = u8>) -> Self {
+        let bits: [u64; 256] = std::array::from_fn(|byte| (byte as f64).to_bits());
+        let mut prints = Prints::new();
+        let mut counts = vec![0; 256];
+        for (at, value) in values.enumerate() {
+            prints.add(at, bits[usize::from(value)]);
+            counts[usize::from(value)] += 1;
+        }
+        let occurs = |value: &usize| counts[*value] > 0;
+        let (lowest, highest) = ((0..256).find(occurs), (0..256).rfind(occurs));
+        Self {
+            present: counts.iter().sum(),
+            lowest: lowest.map_or(f64::INFINITY, |value| value as f64),
+            highest: highest.map_or(f64::NEG_INFINITY, |value| value as f64),
+            fingerprint: prints.sum(),
+            counts: (lowest.is_some()).then_some(counts),
+            ..Self::NOTHING
+        }
+    }
+
+    const NOTHING: Self = Self {
+        present: 0,
+        missing: 0,
+        lowest: f64::INFINITY,
+        highest: f64::NEG_INFINITY,
+        integers: true,
+        fingerprint: 0,
+        counts: None,
+    };
+
+    /// Whether there are values, all of them integers of 0 … 255.
+    fn is_small(&self) -> bool {
+        self.present > 0 && self.integers && self.lowest >= 0.0 && self.highest <= 255.0
     }
 
     pub(super) fn is_constant(&self) -> bool {
         self.present == 0 || self.lowest == self.highest
+    }
+}
+
+/// A fingerprint of words of 64 bits: four chains, since a chain's every step waits for the one before.
+struct Prints([u64; 4]);
+
+impl Prints {
+    fn new() -> Self {
+        Self([0xcbf2_9ce4_8422_2325, 1, 2, 3])
+    }
+
+    #[inline]
+    fn add(&mut self, at: usize, word: u64) {
+        let chain = &mut self.0[at % 4];
+        *chain = mix(*chain, word);
+    }
+
+    fn sum(&self) -> u64 {
+        self.0.iter().fold(0, |sum, &chain| mix(sum, chain))
     }
 }
 
@@ -154,11 +210,20 @@ pub(super) fn mean_and_deviation(values: &[f64], lowest: f64, highest: f64) -> (
     (lowest + range * mean, range * variance.sqrt())
 }
 
+/// The same of integers that were counted.
+fn counted_mean_and_deviation(counts: &[usize]) -> (f64, f64) {
+    let values = || counts.iter().enumerate().map(|(value, &count)| (value as f64, count as f64));
+    let count = values().map(|(_, count)| count).sum::<f64>();
+    let mean = values().map(|(value, count)| value * count).sum::<f64>() / count;
+    let squares = values().map(|(value, count)| (value - mean) * (value - mean) * count).sum::<f64>();
+    (mean, (squares / count).sqrt())
+}
+
 /// The values that are not missing, ascending; of many, one from each of [`SAMPLE`] equal stretches, at a place that
 /// depends on the stretch's number alone (so that no period in the data meets the sampling's).
 pub(super) fn sorted_sample(values: &[f64], profile: &Profile) -> Vec<f64> {
-    if profile.integers && profile.lowest >= 0.0 && profile.highest <= 255.0 {
-        return counted(values);
+    if let Some(counts) = &profile.counts {
+        return counted(counts, profile.present + profile.missing);
     }
     let mut sample: Vec<f64> = if values.len() <= SAMPLE {
         values.iter().copied().filter(|value| !value.is_nan()).collect()
@@ -176,15 +241,11 @@ pub(super) fn sorted_sample(values: &[f64], profile: &Profile) -> Vec<f64> {
     sample
 }
 
-/// Sorts integers of 0 … 255 by counting them: pixels come in hundreds of columns.
-fn counted(values: &[f64]) -> Vec<f64> {
-    let mut counts = [0_usize; 256];
-    for &value in values.iter().filter(|value| !value.is_nan()) {
-        counts[value as usize] += 1;
-    }
-    // In proportion, where there are more values than a sample has; each value that occurs stays.
-    let divisor = values.len().div_ceil(SAMPLE).max(1);
-    let kept = (0..256).map(|value| (value, counts[value].div_ceil(divisor)));
+/// Sorted integers of 0 … 255, from how often each occurs in so many rows: in proportion, where there are more than a
+/// sample has; each value that occurs stays.
+fn counted(counts: &[usize], rows: usize) -> Vec<f64> {
+    let divisor = rows.div_ceil(SAMPLE).max(1);
+    let kept = counts.iter().enumerate().map(|(value, count)| (value, count.div_ceil(divisor)));
     kept.flat_map(|(value, count)| std::iter::repeat_n(value as f64, count)).collect()
 }
 
@@ -196,7 +257,8 @@ pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     below + (above - below) * at.fract()
 }
 
-/// The recipe of a column that varies, or that is sometimes missing; `common` is the range of all pixels.
+/// The recipe of a column that varies, or that is sometimes missing; `common` is the range of all pixels. `values` may be
+/// empty where the profile has counts.
 pub(super) fn fit(
     values: &[f64],
     profile: &Profile,
@@ -222,7 +284,10 @@ pub(super) fn fit(
     let (lowest, highest) = (profile.lowest, profile.highest);
     let scale = match scaling {
         Scaling::Standard => {
-            let (center, spread) = mean_and_deviation(values, lowest, highest);
+            let (center, spread) = match &profile.counts {
+                Some(counts) => counted_mean_and_deviation(counts),
+                None => mean_and_deviation(values, lowest, highest),
+            };
             Scale { center, spread, clip: false }
         }
         Scaling::Robust => {

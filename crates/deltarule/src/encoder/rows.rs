@@ -76,6 +76,9 @@ pub fn strata(table: &Table, rows: &[u32], options: &EncoderOptions) -> Result<O
         .iter()
         .map(|name| Ok(Words::of(table.column(name)?, rows)))
         .collect::<Result<Vec<_>>>()?;
+    if let [words] = columns.as_slice() {
+        return Ok(Some(in_order_of_appearance(words, rows)));
+    }
     let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
     let mut number = |row: &u32| {
         let key = columns.iter().map(|words| words.codes[*row as usize]).collect();
@@ -83,6 +86,22 @@ pub fn strata(table: &Table, rows: &[u32], options: &EncoderOptions) -> Result<O
         *numbers.entry(key).or_insert(next)
     };
     Ok(Some(rows.iter().map(&mut number).collect()))
+}
+
+/// The words of these rows numbered as they appear, missing ones alike.
+fn in_order_of_appearance(words: &Words<'_>, rows: &[u32]) -> Vec<u32> {
+    const NONE: u32 = u32::MAX;
+    let mut numbers = vec![NONE; words.dictionary.len() + 1];
+    let mut next = 0;
+    let mut number = |&row: &u32| {
+        let word = (words.codes[row as usize] as usize).min(words.dictionary.len());
+        if numbers[word] == NONE {
+            numbers[word] = next;
+            next += 1;
+        }
+        numbers[word]
+    };
+    rows.iter().map(&mut number).collect()
 }
 
 impl Encoder {

@@ -3,7 +3,7 @@
 use deltarule_kernels::Real;
 use serde::{Deserialize, Serialize};
 
-use super::ranking::area;
+use super::ranking::{area, area_of_ones};
 use super::{check_lengths, rows_of, total_weight, weight_of};
 use crate::event::Figures;
 
@@ -232,6 +232,12 @@ pub fn classification<F: Real>(
 
     let positive_class = if classes == 2 { 1..2 } else { 0..classes };
     let areas = positive_class.filter_map(|class| {
+        if F::BYTES == f32::BYTES && weights.is_none() {
+            let score = |row: usize| rows.probability(row, class).to_f64() as f32;
+            return area_of_ones(
+                codes.iter().enumerate().map(|(row, &code)| (score(row), code as usize == class)),
+            );
+        }
         let scored = codes.iter().enumerate().map(|(row, &code)| {
             let positive = code as usize == class;
             (rows.probability(row, class).to_f64(), positive, weight_of(weights, row))

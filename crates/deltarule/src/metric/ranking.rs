@@ -31,6 +31,66 @@ pub fn roc_auc<F: Real>(scores: &[F], positive: &[bool], weights: Option<&[F]>) 
     area(rows.map(|(row, (score, &positive))| (score.to_f64(), positive, weight_of(weights, row))).collect())
 }
 
+/// The area of rows that all weigh 1, by score and side, in single precision: as [`area`], in a time that grows with the
+/// rows alone. (Sums of whole numbers are exact, so that the order within them is no matter.)
+pub(super) fn area_of_ones(rows: impl Iterator<Item = (f32, bool)>) -> Option<f64> {
+    let (mut positive, mut nan) = (0_u64, false);
+    // Keys sort as the scores do: a negative number's bits are turned over, a positive one's sign is set. Below them
+    // stands the side.
+    let key = |(score, is_positive): (f32, bool)| {
+        nan |= score.is_nan();
+        positive += u64::from(is_positive);
+        let bits = (score + 0.0).to_bits();
+        let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        u64::from(ordered) << 1 | u64::from(is_positive)
+    };
+    let mut keys: Vec<u64> = rows.map(key).collect();
+    let negative = keys.len() as u64 - positive;
+    if positive == 0 || negative == 0 {
+        return None;
+    }
+    if nan {
+        return Some(f64::NAN);
+    }
+    sort(&mut keys);
+    let (mut won, mut negative_below) = (0.0, 0.0);
+    for group in keys.chunk_by(|a, b| a >> 1 == b >> 1) {
+        let positive_here = group.iter().filter(|&key| key & 1 == 1).count();
+        let (positive_here, negative_here) = (positive_here as f64, (group.len() - positive_here) as f64);
+        won += positive_here * (negative_below + 0.5 * negative_here);
+        negative_below += negative_here;
+    }
+    Some(won / (positive as f64 * negative as f64))
+}
+
+/// Sorts keys of 33 bits, 11 at a time from the lowest on (radix sort; Knuth 1998, 5.2.5).
+fn sort(keys: &mut Vec<u64>) {
+    const BITS: u32 = 11;
+    const FEW: usize = 1 << BITS;
+    if keys.len() < FEW {
+        keys.sort_unstable();
+        return;
+    }
+    let mut sorted = vec![0; keys.len()];
+    for digit in 0..3 {
+        let place = |key: u64| (key >> (digit * BITS)) as usize % FEW;
+        let mut starts = [0_usize; FEW];
+        for &key in keys.iter() {
+            starts[place(key)] += 1;
+        }
+        let mut below = 0;
+        for start in &mut starts {
+            (*start, below) = (below, below + *start);
+        }
+        for &key in keys.iter() {
+            let start = &mut starts[place(key)];
+            sorted[*start] = key;
+            *start += 1;
+        }
+        std::mem::swap(keys, &mut sorted);
+    }
+}
+
 /// The area of `(score, positive, weight)` rows.
 pub(super) fn area(mut rows: Vec<(f64, bool, f64)>) -> Option<f64> {
     let weigh = |wanted| rows.iter().filter(|row| row.1 == wanted).map(|row| row.2).sum::<f64>();
@@ -79,6 +139,30 @@ mod tests {
     #[should_panic(expected = "scores: one per row")]
     fn lengths_must_agree() {
         let _ = roc_auc(&[0.5], &[true, false], None);
+    }
+
+    #[test]
+    fn rows_of_weight_one_have_the_same_area_either_way() {
+        // Enough rows for every digit of the keys to be sorted by; ties, both signs, zeros.
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        for count in [3, 100, 5000] {
+            let mut rows: Vec<(f32, bool)> = Vec::new();
+            for _ in 0..count {
+                let score = (random() % 4001) as f32 / 2000.0 - 1.0;
+                rows.push((if random() % 9 == 0 { score * 1e-30 } else { score }, random() % 3 == 0));
+            }
+            rows.extend([(-0.0, true), (0.0, false), (f32::INFINITY, false), (f32::NEG_INFINITY, true)]);
+            let slow = area(rows.iter().map(|&(score, side)| (f64::from(score), side, 1.0)).collect());
+            assert_eq!(area_of_ones(rows.iter().copied()), slow);
+            assert!(slow.is_some_and(|area| area > 0.0 && area < 1.0));
+            rows.push((f32::NAN, true));
+            assert!(area_of_ones(rows.iter().copied()).is_some_and(f64::is_nan));
+            assert_eq!(area_of_ones(rows.iter().map(|&(score, _)| (score, true))), None);
+        }
     }
 
     proptest! {

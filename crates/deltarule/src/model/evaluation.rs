@@ -4,7 +4,7 @@ use deltarule_kernels::{Pool, Real};
 use serde::Serialize;
 
 use super::members::{Forward, rows_at_once};
-use crate::dataset::Targets;
+use crate::dataset::{Dataset, Targets};
 use crate::encoder::{Encoder, Note};
 use crate::error::{ErrorKind, Result};
 use crate::event::Figures;
@@ -61,6 +61,25 @@ pub fn evaluate<F: Real>(
     table: &Table,
     rows: &[u32],
 ) -> Result<Evaluation> {
+    evaluate_encoded(networks, encoder, pool, table, rows, None)
+}
+
+/// As [`evaluate`], for a caller that has the rows as the encoder encodes them: they are then not encoded again, unless
+/// some of them are left out.
+///
+/// # Errors
+/// As [`evaluate`].
+///
+/// # Panics
+/// As [`evaluate`].
+pub(crate) fn evaluate_encoded<F: Real>(
+    networks: &[Network<F>],
+    encoder: &Encoder,
+    pool: &Pool,
+    table: &Table,
+    rows: &[u32],
+    encoded: Option<Dataset<F>>,
+) -> Result<Evaluation> {
     let usable = encoder.usable_rows(table, rows)?;
     if usable.rows.is_empty() {
         let (source, what) = (table.source.clone(), "an evaluation (rows with a known target)".to_owned());
@@ -68,10 +87,15 @@ pub fn evaluate<F: Real>(
     }
     let mut measured = Measured { predictions: Vec::new(), targets: None, weights: None };
     let mut forward = Forward::new(networks, encoder, pool, usable.rows.len());
-    for block in usable.rows.chunks(rows_at_once::<F>(encoder)) {
-        let data = encoder.encode::<F>(table, block)?;
-        measured.predictions.extend(forward.run(&data));
+    if let Some(data) = encoded.filter(|data| data.rows == usable.rows.len()) {
+        measured.predictions = forward.run(&data);
         measured.add_targets(data.targets, data.weights);
+    } else {
+        for block in usable.rows.chunks(rows_at_once::<F>(encoder)) {
+            let data = encoder.encode::<F>(table, block)?;
+            measured.predictions.extend(forward.run(&data));
+            measured.add_targets(data.targets, data.weights);
+        }
     }
     let mut evaluation = if encoder.task() == Task::Regression {
         measured.numbers(encoder, &encoder.target_values(table, &usable.rows)?, &usable.rows)

@@ -28,12 +28,13 @@ use deltarule_kernels::{Pool, Real};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use evaluation::evaluate_encoded;
 pub use evaluation::{ClassReport, Evaluation, evaluate};
 pub use members::Members;
 pub use predictions::Predictions;
 pub use predictor::Predictor;
 pub use scorer::Scorer;
-pub use summary::{ColumnSummary, LayerSummary, ModelSummary};
+pub use summary::{ColumnSummary, LayerSummary, MemorySummary, ModelSummary};
 pub use weights::{read_weights, write_weights};
 
 use crate::config::Config;

@@ -1,15 +1,17 @@
 //! What a model is made of, for people and for `inspect --json`.
 
+use deltarule_kernels::Real;
 use serde::Serialize;
 
 use super::{Members, Model, SplitFigures};
 use crate::activation;
-use crate::config::Config;
+use crate::config::{self, BatchSize, Config};
 use crate::encoder::Note;
 use crate::network::Network;
 use crate::store;
 use crate::table::ColumnType;
 use crate::task::Task;
+use crate::trainer::Need;
 
 /// Everything about a model but its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,6 +40,8 @@ pub struct ModelSummary {
     pub columns: Vec<ColumnSummary>,
     /// Numbers that enter the first dense layer per row.
     pub inputs: usize,
+    /// What the model takes in memory, and its training.
+    pub memory: MemorySummary,
     /// The layers, first first.
     pub layers: Vec<LayerSummary>,
     /// What was noticed of the training table.
@@ -47,6 +51,19 @@ pub struct ModelSummary {
     pub metrics: SplitFigures,
     /// The configuration.
     pub config: Config,
+}
+
+/// Bytes of memory; see [`memory`](crate::memory) for what each is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MemorySummary {
+    /// The parameters of all members: what predicting holds.
+    pub parameters: u64,
+    /// What training one member with the model's configuration holds beside its rows; absent where a batch is all
+    /// rows, whose number a model does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<Need>,
+    /// Each encoded row, targets included; the table comes on top.
+    pub row: u64,
 }
 
 /// A column that the model reads.
@@ -106,6 +123,7 @@ impl ModelSummary {
             classes: encoder.classes().to_vec(),
             columns: columns.collect(),
             inputs: encoder.input_shape().fan_in(),
+            memory: memory(model, parameters),
             layers,
             notes: encoder.notes().to_vec(),
             metrics: model.metrics().clone(),
@@ -114,7 +132,25 @@ impl ModelSummary {
     }
 }
 
-fn layers<F: deltarule_kernels::Real>(network: &Network<F>) -> Vec<LayerSummary> {
+fn memory(model: &Model, parameters: usize) -> MemorySummary {
+    fn of<F: Real>(model: &Model, parameters: usize) -> MemorySummary {
+        let numbers = parameters as u64 * model.members().len() as u64;
+        let training = match (config::resolve::optimizer(model.config()), model.config().batch_size) {
+            (Ok(optimizer), Some(BatchSize::Rows(batch))) => {
+                Some(Need::of::<F>(model.members().spec(), &optimizer, batch))
+            }
+            _ => None,
+        };
+        let row = model.encoder().memory_need::<F>(1);
+        MemorySummary { parameters: numbers * F::BYTES as u64, training, row }
+    }
+    match model.members() {
+        Members::F32(_) => of::<f32>(model, parameters),
+        Members::F64(_) => of::<f64>(model, parameters),
+    }
+}
+
+fn layers<F: Real>(network: &Network<F>) -> Vec<LayerSummary> {
     let summary = |(index, layer): (usize, &crate::layer::Layer)| {
         let tensors = network.tensors().iter().filter(|tensor| tensor.layer == index);
         LayerSummary {

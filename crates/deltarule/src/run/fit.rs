@@ -1,5 +1,6 @@
 //! Training the parts of a run one after another: the members of each fold, then the members of the final model.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use crate::model::{self, Evaluation, Members, Model, Scorer};
 use crate::network::{Network, NetworkSpec};
 use crate::split::Split;
 use crate::store;
-use crate::trainer::{Occasion, Trainer, TrainerSettings};
+use crate::trainer::{Need, Occasion, Trainer, TrainerSettings};
 
 /// The time between two checkpoints where no number of epochs was asked for: what a crash may cost.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -37,8 +38,10 @@ pub struct Place<'a, F: Real> {
     /// What was left by an interrupted run, until it is taken up.
     earlier: Option<Checkpoint<F>>,
     finished: Vec<Finished<F>>,
-    /// Digests of configuration and data, made at the first need.
-    digests: Option<(String, String)>,
+    /// Digests of configuration and data, made at the first need: of much data that takes a while.
+    digests: OnceCell<(String, String)>,
+    /// The encoder of the first split, until it is taken up.
+    fitted: Option<Encoder>,
     samples: u64,
     step_seconds: f64,
     began: Instant,
@@ -48,6 +51,8 @@ pub struct Place<'a, F: Real> {
 struct Trained<F: Real> {
     encoder: Encoder,
     networks: Vec<Network<F>>,
+    /// The training rows as they were encoded, where their weights are those of the table.
+    train: Option<Dataset<F>>,
     best_epochs: Vec<u64>,
     last: PartRecord,
 }
@@ -74,6 +79,7 @@ impl<'a, F: Real> Place<'a, F> {
         prepared: &'a Prepared,
         folder: Option<&'a LateFolder<'a>>,
         earlier: Option<Checkpoint<F>>,
+        fitted: Option<Encoder>,
     ) -> Result<Self> {
         let mut place = Self {
             pool,
@@ -81,14 +87,15 @@ impl<'a, F: Real> Place<'a, F> {
             folder,
             earlier: None,
             finished: Vec::new(),
-            digests: None,
+            digests: OnceCell::new(),
+            fitted,
             samples: 0,
             step_seconds: 0.0,
             began: Instant::now(),
         };
         if let (Some(mut earlier), Some(folder)) = (earlier, folder.and_then(LateFolder::existing)) {
-            let (config, data) = place.digests();
-            earlier.check(folder.path(), &config, &data)?;
+            let (config, data) = place.digests.get_or_init(|| digests(prepared));
+            earlier.check(folder.path(), config, data)?;
             place.finished = std::mem::take(&mut earlier.finished);
             place.earlier = Some(earlier);
         }
@@ -110,8 +117,8 @@ impl<'a, F: Real> Place<'a, F> {
                 End::Interrupted(last) => return Ok(self.interrupted(last)),
             };
             let best = trained.best_epochs.iter().sum::<u64>() as f64 / trained.best_epochs.len() as f64;
-            let metrics =
-                self.measure(&trained, &fold.test)?.map_or_else(Figures::new, |found| found.figures);
+            let test = self.measure(&trained, &fold.test, None)?;
+            let metrics = test.map_or_else(Figures::new, |found| found.figures);
             reports.push(FoldReport { fold: index + 1, rows: counts(fold), best_epoch: best, metrics });
         }
         let mut last_settings = settings.clone();
@@ -138,10 +145,14 @@ impl<'a, F: Real> Place<'a, F> {
         controller: &mut dyn Controller,
     ) -> Result<End<Trained<F>>> {
         let table = &self.prepared.table;
-        let encoder = Encoder::fit(table, &split.train, &self.prepared.encoder)?;
+        let encoder = match self.fitted.take() {
+            Some(fitted) => fitted,
+            None => Encoder::fit(table, &split.train, &self.prepared.encoder)?,
+        };
         let mut train = encoder.encode::<F>(table, &split.train)?;
         let class_weights = encoder.class_weights(&train, &resolve::class_weight(settings))?;
         encoder.apply_class_weights(&mut train, &class_weights);
+        let as_in_table = class_weights.iter().all(|&weight| weight == 1.0);
         let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs())?;
         let loss = resolve::loss(settings)?;
         check_targets(&loss, &train, encoder.target_names())?;
@@ -165,7 +176,9 @@ impl<'a, F: Real> Place<'a, F> {
             last = Some(record);
         }
         let last = last.expect("there is at least one member");
-        Ok(End::Done(Trained { encoder, networks, best_epochs, last }))
+        drop(scorer);
+        let train = as_in_table.then_some(train);
+        Ok(End::Done(Trained { encoder, networks, train, best_epochs, last }))
     }
 
     fn train_member(
@@ -195,10 +208,10 @@ impl<'a, F: Real> Place<'a, F> {
         let every = self.prepared.plan.settings.checkpoint_epochs;
         let mut last_write = Instant::now();
         let folder = self.folder.map(LateFolder::open).transpose()?;
-        let digests = folder.map(|_| self.digests());
+        let (digests_of, prepared) = (&self.digests, self.prepared);
         let finished = &self.finished;
         let mut checkpoint = |trainer: &Trainer<'_, F>, occasion: Occasion| {
-            let (Some(folder), Some((config, data))) = (folder, &digests) else { return Ok(None) };
+            let Some(folder) = folder else { return Ok(None) };
             let is_due = every.map_or_else(
                 || last_write.elapsed() >= CHECKPOINT_EVERY,
                 |every| trainer.epochs().is_multiple_of(every),
@@ -208,6 +221,7 @@ impl<'a, F: Real> Place<'a, F> {
                 Occasion::Forked => folder.path().join(format!("fork-{}.safetensors", trainer.steps())),
                 _ => folder.checkpoint(),
             };
+            let (config, data) = digests_of.get_or_init(|| digests(prepared));
             let checkpoint = Checkpoint {
                 config_digest: config.clone(),
                 data_digest: data.clone(),
@@ -261,32 +275,29 @@ impl<'a, F: Real> Place<'a, F> {
         settings.folds.is_some() || settings.ensemble.is_some_and(|members| members > 1)
     }
 
-    /// `None` where no row of the part can be measured on.
-    fn measure(&self, trained: &Trained<F>, rows: &[u32]) -> Result<Option<Evaluation>> {
+    /// `None` where no row of the part can be measured on; `encoded` are the same rows, where they are there.
+    fn measure(
+        &self,
+        trained: &Trained<F>,
+        rows: &[u32],
+        encoded: Option<Dataset<F>>,
+    ) -> Result<Option<Evaluation>> {
         let (table, encoder) = (&self.prepared.table, &trained.encoder);
         if encoder.usable_rows(table, rows)?.rows.is_empty() {
             return Ok(None);
         }
-        model::evaluate(&trained.networks, encoder, self.pool, table, rows).map(Some)
+        model::evaluate_encoded(&trained.networks, encoder, self.pool, table, rows, encoded).map(Some)
     }
 
-    fn digests(&mut self) -> (String, String) {
-        let prepared = self.prepared;
-        let made = self.digests.get_or_insert_with(|| {
-            let config = prepared.plan.settings.recorded().to_toml();
-            (store::digest_bytes(config.as_bytes()), prepared.table.digest())
-        });
-        made.clone()
-    }
-
-    fn done(self, trained: Trained<F>, cross_validation: Option<CrossValidation>) -> Result<Concluded> {
+    fn done(self, mut trained: Trained<F>, cross_validation: Option<CrossValidation>) -> Result<Concluded> {
         let split = &self.prepared.split;
         let mut metrics = BTreeMap::new();
         let mut evaluation = None;
         for (part, rows) in
             [("train", &split.train), ("validation", &split.validation), ("test", &split.test)]
         {
-            let measured = self.measure(&trained, rows)?;
+            let encoded = if part == "train" { trained.train.take() } else { None };
+            let measured = self.measure(&trained, rows, encoded)?;
             metrics.insert(part, measured.as_ref().map_or_else(Figures::new, |found| found.figures.clone()));
             if part != "validation" {
                 evaluation = measured.or(evaluation);
@@ -297,6 +308,7 @@ impl<'a, F: Real> Place<'a, F> {
         report.target = trained.encoder.target_names().to_vec();
         report.task = trained.encoder.task();
         report.parameters = trained.networks[0].params().len();
+        report.planned_memory_bytes = planned(self.prepared, &trained.encoder, trained.networks[0].spec())?;
         report.metrics = metrics.clone();
         report.cross_validation = cross_validation;
         report.evaluation = evaluation;
@@ -325,6 +337,8 @@ impl<'a, F: Real> Place<'a, F> {
             best_epoch: last.best_epoch,
             steps: last.steps,
             parameters: 0,
+            planned_memory_bytes: 0,
+            peak_memory_bytes: memory::peak(),
             seconds: self.began.elapsed().as_secs_f64(),
             samples_per_second: self.samples as f64 / self.step_seconds.max(1e-9),
             cost: last.cost,
@@ -341,6 +355,12 @@ impl<'a, F: Real> Place<'a, F> {
             findings: Vec::new(),
         }
     }
+}
+
+/// Of configuration and data.
+fn digests(prepared: &Prepared) -> (String, String) {
+    let config = prepared.plan.settings.recorded().to_toml();
+    (store::digest_bytes(config.as_bytes()), prepared.table.digest())
 }
 
 impl PartRecord {
@@ -382,44 +402,48 @@ fn counts(split: &Split) -> RowCounts {
     RowCounts { train: split.train.len(), validation: split.validation.len(), test: split.test.len() }
 }
 
-/// Refuses a plan that needs more memory than there is, before anything is encoded.
+/// Refuses a plan that needs more memory than there is, before anything is encoded. Gives back the encoder of the first
+/// split, which it had to fit.
 ///
 /// # Errors
 /// [`NotEnoughMemory`](crate::ErrorKind::NotEnoughMemory) with both numbers.
-pub(super) fn check_memory(prepared: &Prepared) -> Result<()> {
+pub(super) fn check_memory(prepared: &Prepared) -> Result<Encoder> {
     let settings = &prepared.plan.settings;
     let split = prepared.folds.first().unwrap_or(&prepared.split);
     let encoder = Encoder::fit(&prepared.table, &split.train, &prepared.encoder)?;
-    let rows = split.train.len() + split.validation.len() + split.test.len();
     let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs())?;
-    let need = if settings.precision.as_deref() == Some("f64") {
-        need_of::<f64>(settings, &encoder, &spec, rows, split.train.len())
-    } else {
-        need_of::<f32>(settings, &encoder, &spec, rows, split.train.len())
-    };
+    let need = planned(prepared, &encoder, &spec)?;
     memory::require(
         "the planned training",
-        need,
+        need.saturating_sub(prepared.table.bytes()), // which is there already
         "choose smaller --hidden layers, a smaller --batch-size, fewer --bins or fewer rows",
-    )
+    )?;
+    Ok(encoder)
 }
 
-/// Bytes: encoded rows (the training rows once more for the scorer), parameters with gradients, optimizer state, the
-/// best and the last good copy, and the workspace of a batch.
-fn need_of<F: Real>(
-    settings: &Config,
-    encoder: &Encoder,
-    spec: &NetworkSpec,
-    rows: usize,
-    train: usize,
-) -> u64 {
-    const COPIES: u64 = 9;
-    let params = spec.parameters().map_or(u64::MAX, |count| count as u64);
-    let members = settings.ensemble.unwrap_or(1) as u64;
-    let batch = resolve::batch_rows(settings, train);
-    params
-        .saturating_mul(F::BYTES as u64)
-        .saturating_mul(COPIES + members)
-        .saturating_add(Network::<F>::workspace_bytes(spec, batch))
-        .saturating_add(encoder.memory_need::<F>(rows + train))
+/// The bytes of the account in [`memory`], table included.
+///
+/// # Errors
+/// Where the settings name no optimizer.
+fn planned(prepared: &Prepared, encoder: &Encoder, spec: &NetworkSpec) -> Result<u64> {
+    if prepared.plan.settings.precision.as_deref() == Some("f64") {
+        planned_in::<f64>(prepared, encoder, spec)
+    } else {
+        planned_in::<f32>(prepared, encoder, spec)
+    }
+}
+
+fn planned_in<F: Real>(prepared: &Prepared, encoder: &Encoder, spec: &NetworkSpec) -> Result<u64> {
+    let settings = &prepared.plan.settings;
+    let split = prepared.folds.first().unwrap_or(&prepared.split);
+    let rows = split.train.len() + split.validation.len() + split.test.len();
+    let batch = resolve::batch_rows(settings, split.train.len());
+    let need = Need::of::<F>(spec, &resolve::optimizer(settings)?, batch);
+    let others = (settings.ensemble.unwrap_or(1).max(1) - 1 + prepared.folds.len()) as u64;
+    Ok(prepared
+        .table
+        .bytes()
+        .saturating_add(encoder.memory_need::<F>(rows))
+        .saturating_add(need.total())
+        .saturating_add(need.parameters / 3 * others))
 }

@@ -32,6 +32,7 @@ use deltarule_kernels::{Pool, Real};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::control::{Controller, Unattended};
+use crate::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Silent};
 use crate::model::Model;
@@ -40,6 +41,7 @@ use crate::table::Table;
 
 use late_folder::LateFolder;
 
+pub use crate::crew::cores;
 pub use folds::{CrossValidation, FoldReport, Interval};
 pub use prepare::{Prepared, prepare, prepare_table};
 pub use report::{Report, RowCounts};
@@ -71,8 +73,19 @@ pub fn fit_with(
     observer: &mut dyn Observer,
     controller: &mut dyn Controller,
 ) -> Result<Fitted> {
-    let prepared = prepare_table(table, said, None, None)?;
-    let outcome = dispatch(&prepared, None, false, observer, controller)?;
+    fit_prepared(&prepare_table(table, said, None, None)?, observer, controller)
+}
+
+/// Trains as [`prepare`] has planned it, in memory.
+///
+/// # Errors
+/// As [`fit_with`].
+pub fn fit_prepared(
+    prepared: &Prepared,
+    observer: &mut dyn Observer,
+    controller: &mut dyn Controller,
+) -> Result<Fitted> {
+    let outcome = dispatch(prepared, None, None, false, observer, controller)?;
     let report = outcome.report;
     outcome.model.map(|model| Fitted { model, report }).ok_or_else(|| {
         ErrorKind::Conflict {
@@ -108,14 +121,14 @@ pub fn train_watched(
     let resumes = said.resume == Some(true);
     let (said, folder) = if resumes { reopen(said)? } else { (said.clone(), None) };
     let prepared = prepare(&said)?;
-    fit::check_memory(&prepared)?;
+    let fitted = fit::check_memory(&prepared)?;
     planned(&prepared);
     let folder = LateFolder::new(&said, folder, prepared.plan.to_config().to_toml());
     let mut both = |event: &Event| {
         folder.record(event);
         observer.observe(event);
     };
-    let outcome = dispatch(&prepared, Some(&folder), resumes, &mut both, controller)?;
+    let outcome = dispatch(&prepared, Some(fitted), Some(&folder), resumes, &mut both, controller)?;
     let mut report = outcome.report;
     let made = folder.open()?;
     if let Some(model) = outcome.model {
@@ -177,19 +190,21 @@ struct Concluded {
 /// Runs in the precision that the plan says.
 fn dispatch(
     prepared: &Prepared,
+    fitted: Option<Encoder>,
     folder: Option<&LateFolder<'_>>,
     resumes: bool,
     observer: &mut dyn Observer,
     controller: &mut dyn Controller,
 ) -> Result<Concluded> {
     match prepared.plan.settings.precision.as_deref() {
-        Some("f64") => conclude::<f64>(prepared, folder, resumes, observer, controller),
-        _ => conclude::<f32>(prepared, folder, resumes, observer, controller),
+        Some("f64") => conclude::<f64>(prepared, fitted, folder, resumes, observer, controller),
+        _ => conclude::<f32>(prepared, fitted, folder, resumes, observer, controller),
     }
 }
 
 fn conclude<F: Real>(
     prepared: &Prepared,
+    fitted: Option<Encoder>,
     folder: Option<&LateFolder<'_>>,
     resumes: bool,
     observer: &mut dyn Observer,
@@ -203,11 +218,5 @@ fn conclude<F: Real>(
         }
         _ => None,
     };
-    fit::Place::new(&pool, prepared, folder, earlier)?.conclude(observer, controller)
-}
-
-/// The number of cores that this process may use.
-#[must_use]
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    fit::Place::new(&pool, prepared, folder, earlier, fitted)?.conclude(observer, controller)
 }

@@ -45,6 +45,13 @@ pub struct Report {
     pub steps: u64,
     /// Parameters of one network.
     pub parameters: usize,
+    /// Bytes that the run was expected to hold at its peak, by the account in [`memory`](crate::memory); 0 where it was
+    /// interrupted.
+    pub planned_memory_bytes: u64,
+    /// The most memory that the process had resident, in bytes, reading included; absent where the system does not tell
+    /// (not Linux).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
     /// Seconds from the first step to the last figure.
     pub seconds: f64,
     /// Rows trained on per second, validation apart.

@@ -72,11 +72,29 @@ pub(super) fn shorten(word: &str) -> String {
 
 /// Gathers words into codes and a dictionary in the order of first appearance; each distinct word is stored twice while
 /// gathering (dictionary and index), once afterwards.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct TextBuilder {
     codes: Vec<u32>,
     dictionary: Vec<String>,
     index: HashMap<Box<str>, u32>,
+    /// The last code met at each place of [`recent_place`]: words repeat, and comparing one is cheaper than the index.
+    recent: Vec<u32>,
+}
+
+/// Places for words met lately.
+const RECENT: usize = 256;
+
+/// Where a word is remembered; words of one place displace each other.
+fn recent_place(word: &[u8]) -> usize {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte));
+    let ends = match word {
+        [a, b, c, d, e, f, g, h, ..] => {
+            let last = word.last_chunk::<8>().map_or(0, |last| u64::from_le_bytes(*last));
+            u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) ^ last.rotate_left(29)
+        }
+        short => number(short),
+    };
+    ((ends ^ word.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize % RECENT
 }
 
 impl TextBuilder {
@@ -114,15 +132,34 @@ impl TextBuilder {
     /// The word's code, new or known. Rows are fewer than 2³² − 1 (checked by the readers' memory plans: as many rows
     /// need 16 GiB for codes alone), so the codes suffice; beyond them a word would count as missing.
     pub(super) fn code(&mut self, word: &str) -> u32 {
-        if let Some(code) = self.index.get(word) {
-            return *code;
+        if self.recent.is_empty() {
+            self.recent = vec![MISSING_CODE; RECENT];
         }
+        let place = recent_place(word.as_bytes());
+        let recent = self.recent[place];
+        if self.dictionary.get(recent as usize).is_some_and(|known| known == word) {
+            return recent;
+        }
+        let code = self.index.get(word).copied().unwrap_or_else(|| self.add(word));
+        self.recent[place] = code;
+        code
+    }
+
+    fn add(&mut self, word: &str) -> u32 {
         let code = u32::try_from(self.dictionary.len()).unwrap_or(MISSING_CODE);
         if code != MISSING_CODE {
             self.dictionary.push(word.to_owned());
             self.index.insert(word.into(), code);
         }
         code
+    }
+
+    /// Appends the rows of another builder.
+    #[cfg(feature = "csv")]
+    pub(super) fn append(&mut self, other: Self) {
+        let Self { codes, dictionary, .. } = other;
+        let here: Vec<u32> = dictionary.iter().map(|word| self.code(word)).collect();
+        self.codes.extend(codes.iter().map(|&code| here.get(code as usize).copied().unwrap_or(MISSING_CODE)));
     }
 
     pub(super) fn finish(self) -> TextColumn {

@@ -156,6 +156,23 @@ impl Column {
         }
     }
 
+    /// Bytes that the values take, a dictionary's words included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let bytes = match &self.data {
+            ColumnData::U8(values) => size_of_val(values.as_slice()),
+            ColumnData::F32(values) => size_of_val(values.as_slice()),
+            ColumnData::F64(values) => size_of_val(values.as_slice()),
+            ColumnData::Boolean(values) => size_of_val(values.as_slice()),
+            ColumnData::Text(text) => {
+                let words: usize = text.dictionary.iter().map(|word| size_of::<String>() + word.len()).sum();
+                size_of_val(text.codes.as_slice()) + words
+            }
+            ColumnData::Datetime(values) => size_of_val(values.as_slice()),
+        };
+        bytes as u64
+    }
+
     /// Whether there is no value.
     #[must_use]
     pub fn is_empty(&self) -> bool {

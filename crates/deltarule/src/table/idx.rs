@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::cell::TextBuilder;
 use super::{Column, ColumnData, Table, bad_format};
+use crate::crew;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -55,18 +56,38 @@ pub(super) fn read_folder(folder: &Path) -> Result<Table> {
             )
         })?;
     let test = half(folder, find(&["t10k", "test"], "images"), find(&["t10k", "test"], "labels"), "t10k")?;
+    let halves: Vec<(PathBuf, PathBuf)> = [train].into_iter().chain(test).collect();
+    let files = halves.into_iter().flat_map(|(images, labels)| [images, labels]).collect();
+    // The largest file comes first; the others are unpacked while it is.
+    let mut read = crew::map(crew::cores(), files, |path: PathBuf| Idx::read(&path)).into_iter();
+    let mut next = || -> Result<Option<Half>> {
+        let (Some(images), Some(labels)) = (read.next(), read.next()) else { return Ok(None) };
+        checked(images?, labels?).map(Some)
+    };
+    let (train, test) = (next()?, next()?);
+    let train = train.expect("there is at least one half");
     table(folder, &train, test.as_ref())
 }
 
-/// Reads a half where both of its files are there; one without the other is an error.
-fn half(folder: &Path, images: Option<PathBuf>, labels: Option<PathBuf>, name: &str) -> Result<Option<Half>> {
+/// A half's files where both are there; one without the other is an error.
+fn half(
+    folder: &Path,
+    images: Option<PathBuf>,
+    labels: Option<PathBuf>,
+    name: &str,
+) -> Result<Option<(PathBuf, PathBuf)>> {
     let (images, labels) = match (images, labels) {
         (None, None) => return Ok(None),
         (Some(images), Some(labels)) => (images, labels),
         (Some(_), None) => return Err(bad_format(folder, name, "a labels file beside the images", "none")),
         (None, Some(_)) => return Err(bad_format(folder, name, "an images file beside the labels", "none")),
     };
-    let half = Half { images: Idx::read(&images)?, labels: Idx::read(&labels)? };
+    Ok(Some((images, labels)))
+}
+
+/// Checks that a half's files belong together.
+fn checked(images: Idx, labels: Idx) -> Result<Half> {
+    let half = Half { images, labels };
     let (images, labels) = (&half.images, &half.labels);
     if labels.dimensions.len() != 1 {
         return Err(bad_format(
@@ -85,7 +106,7 @@ fn half(folder: &Path, images: Option<PathBuf>, labels: Option<PathBuf>, name: &
             format!("as many labels as {} has images, {}", images.path.display(), images.dimensions[0]);
         return Err(bad_format(&labels.path, "labels", &expected, &labels.dimensions[0].to_string()));
     }
-    Ok(Some(half))
+    Ok(half)
 }
 
 impl Idx {
@@ -249,18 +270,24 @@ fn pixel_names(images: &Idx, shape: &[usize]) -> Result<Vec<String>> {
     Ok((0..count).map(name).collect())
 }
 
-/// `columns[c][first + r] = rows[r][c]`, block by block so that both sides stay in the cache.
-pub(super) fn transpose<T: Copy>(rows: &[T], first: usize, columns: &mut [Vec<T>]) {
+/// `columns[c][first + r] = rows[r][c]`, block by block so that both sides stay in the cache, on all cores.
+pub(super) fn transpose<T: Copy + Send + Sync>(rows: &[T], first: usize, columns: &mut [Vec<T>]) {
     const BLOCK: usize = 64;
     let width = columns.len();
-    for (block, rows) in rows.chunks(BLOCK * width).enumerate() {
-        let start = first + block * BLOCK;
-        for (c, column) in columns.iter_mut().enumerate() {
-            for (value, row) in column[start..].iter_mut().zip(rows.chunks_exact(width)) {
-                *value = row[c];
+    let threads = crew::for_values(rows.len());
+    let each = width.div_ceil(threads).max(1);
+    let parts = columns.chunks_mut(each).enumerate().collect();
+    crew::map(threads, parts, |(part, columns): (usize, &mut [Vec<T>])| {
+        for (block, rows) in rows.chunks(BLOCK * width).enumerate() {
+            let start = first + block * BLOCK;
+            for (c, column) in columns.iter_mut().enumerate() {
+                let c = part * each + c;
+                for (value, row) in column[start..].iter_mut().zip(rows.chunks_exact(width)) {
+                    *value = row[c];
+                }
             }
         }
-    }
+    });
 }
 
 #[cfg(test)]

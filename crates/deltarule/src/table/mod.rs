@@ -101,6 +101,12 @@ impl Table {
         self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
+    /// Bytes that the values take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.columns.iter().map(Column::bytes).sum()
+    }
+
     /// Whether there is a column of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

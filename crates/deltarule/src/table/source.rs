@@ -105,6 +105,10 @@ fn read_file(path: &Path, length: u64, options: &ReadOptions) -> Result<Table> {
     if is_parquet {
         return parquet(ParquetInput::File(file), path, options); // read by position, never held whole
     }
+    #[cfg(feature = "csv")]
+    if let Some(table) = csv_file(&file, &start[..got], path, options) {
+        return table;
+    }
     memory::require(
         &path.display().to_string(),
         length,
@@ -114,7 +118,24 @@ fn read_file(path: &Path, length: u64, options: &ReadOptions) -> Result<Table> {
     read_bytes(read_all(file, path, "read")?, path, options)
 }
 
-fn read_start(file: &mut File, start: &mut [u8]) -> std::io::Result<usize> {
+/// The table of a CSV file, gzipped or not, read piece by piece; `None` where it is none, or its gzip is broken from the
+/// start.
+#[cfg(feature = "csv")]
+fn csv_file(file: &File, start: &[u8], path: &Path, options: &ReadOptions) -> Option<Result<Table>> {
+    use super::csv::Input;
+    let is_csv =
+        |start: &[u8]| !start.is_empty() && matches!(format_of(start, path, options), Ok(Format::Csv));
+    if !start.starts_with(&GZIP) {
+        return is_csv(start).then(|| super::csv::parse(&Input::File(file), path, options));
+    }
+    let mut rewound = file;
+    rewound.rewind().ok()?;
+    let mut unpacked = [0_u8; 6];
+    let got = read_start(&mut flate2::read::MultiGzDecoder::new(rewound), &mut unpacked).ok()?;
+    is_csv(&unpacked[..got]).then(|| super::csv::parse(&Input::Packed(file), path, options))
+}
+
+fn read_start(file: &mut impl Read, start: &mut [u8]) -> std::io::Result<usize> {
     let mut got = 0;
     while got < start.len() {
         match file.read(&mut start[got..])? {
@@ -226,7 +247,7 @@ fn single_idx(path: &Path) -> Error {
 fn csv(bytes: &[u8], path: &Path, options: &ReadOptions) -> Result<Table> {
     #[cfg(feature = "csv")]
     {
-        super::csv::parse(bytes, path, options)
+        super::csv::parse(&super::csv::Input::Held(bytes), path, options)
     }
     #[cfg(not(feature = "csv"))]
     {

@@ -29,6 +29,7 @@
 //! # Ok::<(), deltarule::Error>(())
 //! ```
 
+mod need;
 mod replay;
 mod run;
 mod snapshot;
@@ -49,6 +50,7 @@ use crate::network::{Network, Workspace};
 use crate::optimizer::{Lbfgs, Optimizer, OptimizerSpec, Regularization};
 use crate::schedule::{LearningRate, Plateau};
 
+pub use need::Need;
 pub use run::{Checkpointer, Occasion, Outcome, Validation};
 pub use snapshot::{Best, Snapshot};
 

@@ -1,5 +1,7 @@
 //! Where a number first stopped being finite: the steps since the last good copy of the state, done again phase by
-//! phase with every number looked at.
+//! phase with every number looked at. Of a network too large to be copied every few seconds, what stands is looked at: a
+//! parameter that is not finite was made so by the last update, since its forward pass was still finite; else the step
+//! that failed is looked through.
 
 use deltarule_kernels::Real;
 
@@ -19,12 +21,20 @@ impl<F: Real> Trainer<'_, F> {
     /// Replays from `good` until something is not finite, and words it. The trainer is left where that happened.
     pub(super) fn first_non_finite(
         &mut self,
-        good: &Snapshot<F>,
+        good: Option<&Snapshot<F>>,
         batches: &mut Batches<'_, F>,
         steps_per_epoch: u64,
         data: &Dataset<F>,
     ) -> Error {
         let failed_at = self.at.step;
+        let Some(good) = good else {
+            let batch = if self.searches_lines() {
+                data.range(0, data.rows.min(self.ws.max_rows()))
+            } else {
+                batches.get(self.at.batch)
+            };
+            return self.found_where_it_stands(&batch);
+        };
         if self.searches_lines() {
             let batch = data.range(0, data.rows.min(self.ws.max_rows()));
             let found = self.restore(good).ok().and_then(|()| self.look(&batch, None));
@@ -52,6 +62,26 @@ impl<F: Real> Trainer<'_, F> {
             }
         }
         self.worded(failed_at, None)
+    }
+
+    /// Looks at the parameters as the last update left them, then at the step that failed.
+    fn found_where_it_stands(&mut self, batch: &Batch<'_, F>) -> Error {
+        // A failed step is counted, and changes nothing.
+        let failed = self.at.step.saturating_sub(1);
+        let broken = (0..self.network.layers().len())
+            .find(|&index| !finite(&self.network.params()[self.network.layer_range(index)]));
+        match broken {
+            Some(index) => {
+                let what = "a parameter became NaN or infinite".to_owned();
+                let found = Found { phase: "update", layer: Some(index), what };
+                self.worded(failed.saturating_sub(1), Some(found))
+            }
+            None => {
+                self.at.step = failed; // the masks of dropout are those of the step's number
+                let found = self.look(batch, None);
+                self.worded(failed, found)
+            }
+        }
     }
 
     /// One step, phase by phase; with no `rate` the update is left out.

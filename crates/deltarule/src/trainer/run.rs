@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deltarule_kernels::Real;
+use deltarule_kernels::{Pool, Real};
 
 use super::{Snapshot, Trainer, Updater};
 use crate::control::{Control, Controller, Unattended};
@@ -63,6 +63,7 @@ pub struct Outcome {
 
 /// Rows in the order of one epoch, cut into batches.
 pub(super) struct Batches<'d, F> {
+    pool: &'d Pool,
     data: &'d Dataset<F>,
     batch_size: usize,
     /// Empty where rows are taken as they lie.
@@ -71,11 +72,11 @@ pub(super) struct Batches<'d, F> {
 }
 
 impl<'d, F: Real> Batches<'d, F> {
-    pub(super) fn new(data: &'d Dataset<F>, batch_size: usize, shuffled: bool) -> Self {
+    pub(super) fn new(pool: &'d Pool, data: &'d Dataset<F>, batch_size: usize, shuffled: bool) -> Self {
         let batch_size = batch_size.min(data.rows);
         let gathered = shuffled.then(|| BatchBuffer::new(data, batch_size));
         let order = if shuffled { vec![0; data.rows] } else { Vec::new() };
-        Self { data, batch_size, order, gathered }
+        Self { pool, data, batch_size, order, gathered }
     }
 
     /// Batches in an epoch.
@@ -95,7 +96,7 @@ impl<'d, F: Real> Batches<'d, F> {
         let from = index as usize * self.batch_size;
         let to = self.data.rows.min(from + self.batch_size);
         match &mut self.gathered {
-            Some(buffer) => buffer.gather(self.data, &self.order[from..to]),
+            Some(buffer) => buffer.gather(self.pool, self.data, &self.order[from..to]),
             None => self.data.range(from, to),
         }
     }
@@ -180,10 +181,10 @@ impl<'p, F: Real> Trainer<'p, F> {
         checkpoint: &mut Checkpointer<'_, 'p, F>,
     ) -> Result<Outcome> {
         require_weight(data)?;
-        let mut batches = Batches::new(data, self.settings.batch_size, self.settings.shuffle);
+        let mut batches = Batches::new(self.pool, data, self.settings.batch_size, self.settings.shuffle);
         let steps_per_epoch = if self.searches_lines() { 1 } else { batches.count() };
         let mut clock = Clock::start();
-        let mut good = self.snapshot();
+        let mut good = self.good_copy();
         observer.observe(&Event::Started {
             part: part.to_owned(),
             parameters: self.network.params().len() as u64,
@@ -219,7 +220,7 @@ impl<'p, F: Real> Trainer<'p, F> {
             let reductions = self.at.plateau.reductions;
             let enough = self.end_epoch(figures, cost, samples_per_second, &clock, observer);
             if self.at.plateau.reductions != reductions {
-                self.copy_to(&mut good); // a replay asks nobody for figures
+                self.renew(&mut good); // a replay asks nobody for figures
             }
             self.write_checkpoint(Occasion::EpochEnd, checkpoint, observer)?;
             if converged || enough {
@@ -244,7 +245,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         data: &Dataset<F>,
         batches: &mut Batches<'_, F>,
         steps_per_epoch: u64,
-        good: &mut Snapshot<F>,
+        good: &mut Option<Snapshot<F>>,
         clock: &mut Clock,
     ) -> Result<bool> {
         let (sum, weight, converged);
@@ -262,7 +263,7 @@ impl<'p, F: Real> Trainer<'p, F> {
             converged = false;
         }
         if !sum.is_finite() {
-            return Err(self.first_non_finite(good, batches, steps_per_epoch, data));
+            return Err(self.first_non_finite(good.as_ref(), batches, steps_per_epoch, data));
         }
         self.at.batch += 1;
         self.at.cost_sum += sum;
@@ -336,7 +337,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         observer: &mut dyn Observer,
         controller: &mut dyn Controller,
         checkpoint: &mut Checkpointer<'_, 'p, F>,
-        good: &mut Snapshot<F>,
+        good: &mut Option<Snapshot<F>>,
     ) -> Result<Wish> {
         let mut paused = false;
         loop {
@@ -358,7 +359,7 @@ impl<'p, F: Real> Trainer<'p, F> {
                 Control::Resume => paused = false,
                 Control::ScaleLearningRate { factor } => {
                     self.at.rate_factor = factor;
-                    self.copy_to(good);
+                    self.renew(good);
                 }
                 Control::Checkpoint => self.write_checkpoint(Occasion::Asked, checkpoint, observer)?,
                 Control::Fork => self.write_checkpoint(Occasion::Forked, checkpoint, observer)?,
@@ -378,7 +379,12 @@ impl<'p, F: Real> Trainer<'p, F> {
         Ok(())
     }
 
-    fn tell_progress(&mut self, observer: &mut dyn Observer, clock: &mut Clock, good: &mut Snapshot<F>) {
+    fn tell_progress(
+        &mut self,
+        observer: &mut dyn Observer,
+        clock: &mut Clock,
+        good: &mut Option<Snapshot<F>>,
+    ) {
         let now = Instant::now();
         if now - clock.last_progress >= PROGRESS_EVERY {
             clock.last_progress = now;
@@ -393,7 +399,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         }
         if now - clock.last_copy >= COPY_EVERY {
             clock.last_copy = now;
-            self.copy_to(good);
+            self.renew(good);
         }
     }
 

@@ -7,6 +7,10 @@ use crate::error::{ErrorKind, Result};
 use crate::optimizer::LbfgsState;
 use crate::schedule::Plateau;
 
+/// The largest state, in bytes, of which a copy is kept for the search for a first NaN: little beside any process, and
+/// enough for four million parameters under plain descent.
+const GOOD_COPY: usize = 16 << 20;
+
 /// Everything that the next step depends on, beside the data and the settings.
 ///
 /// Random streams are not in it: they are functions of the seed and the position.
@@ -59,18 +63,23 @@ impl<F: Real> Trainer<'_, F> {
     /// Copies the state.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<F> {
-        let (slots, scalars) = match &self.updater {
-            Updater::ByGradient(optimizer) => {
-                (owned(optimizer.slots()), vec![("steps".to_owned(), optimizer.steps() as f64)])
-            }
-            Updater::ByLineSearch(lbfgs) => (owned(lbfgs.slots()), scalars_of(lbfgs.state())),
-        };
         let best = self.at.best.map(|(epoch, figure)| Best {
             epoch,
             figure,
             params: self.best_params.clone(),
             buffers: self.best_buffers.clone(),
         });
+        Snapshot { best, ..self.state() }
+    }
+
+    /// Copies the state, but for the best epoch's.
+    fn state(&self) -> Snapshot<F> {
+        let (slots, scalars) = match &self.updater {
+            Updater::ByGradient(optimizer) => {
+                (owned(optimizer.slots()), vec![("steps".to_owned(), optimizer.steps() as f64)])
+            }
+            Updater::ByLineSearch(lbfgs) => (owned(lbfgs.slots()), scalars_of(lbfgs.state())),
+        };
         Snapshot {
             params: self.network.params().to_vec(),
             buffers: self.network.buffers().to_vec(),
@@ -84,14 +93,30 @@ impl<F: Real> Trainer<'_, F> {
             plateau: self.at.plateau,
             rate_factor: self.at.rate_factor,
             last_rate: self.at.last_rate,
-            best,
+            best: None,
             waited: self.at.waited,
         }
     }
 
-    /// Copies the state over an earlier copy of this trainer's, without allocating where the best epoch's weights are
-    /// not newly kept.
-    pub(super) fn copy_to(&self, snapshot: &mut Snapshot<F>) {
+    /// The copy that a search for the first NaN begins from, without the best epoch's weights; `None` of a state so large
+    /// that the copy would count: then the state as it stands is all that is looked at.
+    pub(super) fn good_copy(&self) -> Option<Snapshot<F>> {
+        let numbers = match &self.updater {
+            Updater::ByGradient(optimizer) => optimizer.slots().iter().map(|(_, slot)| slot.len()).sum(),
+            Updater::ByLineSearch(lbfgs) => lbfgs.slots().iter().map(|(_, slot)| slot.len()).sum::<usize>(),
+        } + self.network.params().len();
+        (numbers * F::BYTES <= GOOD_COPY).then(|| Snapshot { best: None, ..self.state() })
+    }
+
+    /// Copies the state over [`Trainer::good_copy`], where there is one.
+    pub(super) fn renew(&self, good: &mut Option<Snapshot<F>>) {
+        if let Some(good) = good {
+            self.copy_to(good);
+        }
+    }
+
+    /// Copies the state, but for the best epoch's, over an earlier copy of this trainer's, without allocating.
+    fn copy_to(&self, snapshot: &mut Snapshot<F>) {
         snapshot.params.copy_from_slice(self.network.params());
         snapshot.buffers.copy_from_slice(self.network.buffers());
         match &self.updater {
@@ -101,7 +126,7 @@ impl<F: Real> Trainer<'_, F> {
                 }
                 snapshot.scalars[0].1 = optimizer.steps() as f64;
             }
-            Updater::ByLineSearch(_) => *snapshot = self.snapshot(),
+            Updater::ByLineSearch(_) => *snapshot = self.state(),
         }
         snapshot.step = self.at.step;
         snapshot.epoch = self.at.epoch;

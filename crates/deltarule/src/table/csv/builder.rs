@@ -1,32 +1,42 @@
 //! A column as it grows cell by cell, its type decided on the way.
 
-use std::collections::HashSet;
-
 use super::super::cell::{TextBuilder, parse_datetime, parse_declared_boolean, parse_number};
 use super::super::column::{ColumnData, ColumnType, MISSING_TIME};
 
 /// The words that mean "missing".
 pub(super) struct Missing {
-    words: HashSet<String>,
-    /// By first byte, so that nearly every cell is told apart without hashing.
-    first: [bool; 256],
+    /// By first byte, so that nearly every cell is told apart by that alone.
+    words: Vec<Vec<String>>,
     empty: bool,
+    /// Whether one of them could be read as a number.
+    numbers: bool,
 }
 
 impl Missing {
     pub(super) fn new(words: &[String]) -> Self {
-        let mut first = [false; 256];
-        for byte in words.iter().filter_map(|word| word.as_bytes().first()) {
-            first[usize::from(*byte)] = true;
+        let mut by_first = vec![Vec::new(); 256];
+        for word in words {
+            if let Some(byte) = word.as_bytes().first() {
+                by_first[usize::from(*byte)].push(word.clone());
+            }
         }
-        Self { words: words.iter().cloned().collect(), first, empty: words.iter().any(String::is_empty) }
+        Self {
+            words: by_first,
+            empty: words.iter().any(String::is_empty),
+            numbers: words.iter().any(|word| parse_number(word).is_some()),
+        }
     }
 
     pub(super) fn contains(&self, word: &str) -> bool {
         match word.as_bytes().first() {
             None => self.empty,
-            Some(byte) => self.first[usize::from(*byte)] && self.words.contains(word),
+            Some(byte) => self.words[usize::from(*byte)].iter().any(|missing| missing == word),
         }
+    }
+
+    /// Whether a number may mean "missing".
+    pub(super) fn has_numbers(&self) -> bool {
+        self.numbers
     }
 }
 
@@ -40,13 +50,25 @@ pub(super) enum Refusal {
 }
 
 /// A growing column.
+#[derive(Clone)]
 pub(super) struct ColumnBuilder {
     declared: Option<ColumnType>,
     values: Values,
-    /// Where the record of the first infinite number begins, and the number as it was written.
+    /// Where the record of the first infinite number begins (later: the line breaks before it), and the number as it was
+    /// written.
     infinite: Option<(u64, String)>,
 }
 
+/// What a column's first value says that the others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Promise {
+    Number,
+    Boolean,
+    Datetime,
+    Text,
+}
+
+#[derive(Clone)]
 enum Values {
     /// Nothing but missing values so far: their number.
     Undecided(usize),
@@ -74,9 +96,37 @@ impl ColumnBuilder {
         matches!(self.values, Values::GaveUp)
     }
 
-    /// The first infinite number of a column that turned out to be numeric.
-    pub(super) fn infinite(&self) -> Option<&(u64, String)> {
-        self.infinite.as_ref().filter(|_| matches!(self.values, Values::Number(_)))
+    /// What the first value promised; `None` without a value, or where a later one broke it.
+    pub(super) fn promise(&self) -> Option<Promise> {
+        match &self.values {
+            Values::Undecided(_) | Values::GaveUp => None,
+            Values::Number(_) => Some(Promise::Number),
+            Values::Boolean(_) => Some(Promise::Boolean),
+            Values::Datetime(_) => Some(Promise::Datetime),
+            Values::Text(_) => Some(Promise::Text),
+        }
+    }
+
+    /// The numbers so far, of a column that is known to hold numbers.
+    #[inline]
+    pub(super) fn numbers(&mut self) -> Option<&mut Vec<f64>> {
+        match &mut self.values {
+            Values::Number(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Turns the place of the first infinite number into a line.
+    pub(super) fn place_infinite(&mut self, line_of: impl Fn(usize) -> u64) {
+        if let Some((at, _)) = &mut self.infinite {
+            *at = line_of(*at as usize);
+        }
+    }
+
+    /// The line and word of the first infinite number of a column that turned out to be numeric.
+    pub(super) fn infinite(&self) -> Option<(u64, &str)> {
+        let found = self.infinite.as_ref().filter(|_| matches!(self.values, Values::Number(_)));
+        found.map(|(line, word)| (*line, word.as_str()))
     }
 
     pub(super) fn push_missing(&mut self) {
@@ -91,7 +141,7 @@ impl ColumnBuilder {
     }
 
     /// Takes a cell; `offset` is where its record begins.
-    pub(super) fn push(&mut self, word: &str, offset: u64) -> Result<(), Refusal> {
+    pub(super) fn push(&mut self, word: &str, offset: usize) -> Result<(), Refusal> {
         if let Values::Undecided(missing) = self.values {
             self.values = decide(word, missing);
         }
@@ -103,7 +153,7 @@ impl ColumnBuilder {
                         if declared {
                             return Err(Refusal::Infinite);
                         }
-                        self.infinite.get_or_insert_with(|| (offset, word.to_owned()));
+                        self.infinite.get_or_insert_with(|| (offset as u64, word.to_owned()));
                     }
                     values.push(value);
                 }
@@ -129,17 +179,74 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// The column; one without any value is numeric.
-    pub(super) fn finish(self) -> ColumnData {
-        match self.values {
-            Values::Undecided(missing) => ColumnData::F64(vec![f64::NAN; missing]),
-            Values::Number(values) => ColumnData::F64(values),
-            Values::Boolean(values) => ColumnData::Boolean(values),
-            Values::Datetime(values) => ColumnData::Datetime(values),
-            Values::Text(builder) => ColumnData::Text(builder.finish()),
-            Values::GaveUp => ColumnData::Text(TextBuilder::default().finish()),
+    /// The column that these parts of it, which all promise the same, make in this order; one without any value is
+    /// numeric.
+    pub(super) fn joined(parts: Vec<Self>) -> ColumnData {
+        let promise = parts.iter().find_map(Self::promise);
+        let parts = parts.into_iter().map(|part| part.values);
+        match promise {
+            None | Some(Promise::Number) => {
+                ColumnData::F64(chained(parts, f64::NAN, |values| match values {
+                    Values::Number(numbers) => Some(numbers),
+                    _ => None,
+                }))
+            }
+            Some(Promise::Boolean) => ColumnData::Boolean(chained(parts, None, |values| match values {
+                Values::Boolean(truths) => Some(truths),
+                _ => None,
+            })),
+            Some(Promise::Datetime) => {
+                ColumnData::Datetime(chained(parts, MISSING_TIME, |values| match values {
+                    Values::Datetime(times) => Some(times),
+                    _ => None,
+                }))
+            }
+            Some(Promise::Text) => {
+                let mut all = TextBuilder::default();
+                for part in parts {
+                    match part {
+                        Values::Text(text) => all.append(text),
+                        other => all.append(TextBuilder::with_missing(other.missing())),
+                    }
+                }
+                ColumnData::Text(all.finish())
+            }
         }
     }
+}
+
+impl Values {
+    /// Rows, of a part without any value.
+    fn missing(&self) -> usize {
+        if let Self::Undecided(missing) = self { *missing } else { 0 }
+    }
+
+    /// Rows.
+    fn rows(&self) -> usize {
+        match self {
+            Self::Undecided(missing) => *missing,
+            Self::Number(values) => values.len(),
+            Self::Boolean(values) => values.len(),
+            Self::Datetime(values) => values.len(),
+            Self::Text(_) | Self::GaveUp => 0,
+        }
+    }
+}
+
+/// The values of all parts in one vector; those without any value give missing ones.
+fn chained<T: Copy>(
+    parts: impl Iterator<Item = Values>,
+    missing: T,
+    of: impl Fn(Values) -> Option<Vec<T>>,
+) -> Vec<T> {
+    let parts: Vec<Values> = parts.collect();
+    let mut all = Vec::with_capacity(parts.iter().map(Values::rows).sum());
+    for part in parts {
+        let rows = all.len() + part.missing();
+        all.resize(rows, missing);
+        all.extend_from_slice(&of(part).unwrap_or_default());
+    }
+    all
 }
 
 /// What the first value promises the column to be.

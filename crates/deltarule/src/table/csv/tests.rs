@@ -1,6 +1,18 @@
 use super::super::column::{ColumnData, MISSING_CODE, MISSING_TIME};
 use super::*;
 
+/// The tests' texts lie in memory. Each is read whole and in pieces: nothing may depend on that.
+fn parse(bytes: &[u8], path: &Path, options: &ReadOptions) -> Result<Table> {
+    let whole = super::parse(&Input::Held(bytes), path, options);
+    let shown = |read: &Result<Table>| format!("{read:?}");
+    let cuts = if bytes.len() < 100_000 { [(1, 1), (3, 2), (7, 1), (20, 3)] } else { [(1 << 16, 2); 4] };
+    for cut in cuts {
+        let pieces = parse_cut(&Input::Held(bytes), path, options, cut);
+        assert_eq!(shown(&pieces), shown(&whole), "in pieces of {cut:?}");
+    }
+    whole
+}
+
 fn parse_with(text: &str, options: &ReadOptions) -> Result<Table> {
     parse(text.as_bytes(), Path::new("t.csv"), options)
 }
@@ -217,12 +229,146 @@ fn many_distinct_words_are_stored_once() {
     assert_eq!(column.codes[50_001], 1);
 }
 
+#[test]
+fn a_late_fault_is_named_by_its_line() {
+    // 3,000 rows of two lines each (a quoted line break), then a row of three cells: the header is line 1, the rows are
+    // lines 2 to 6,001.
+    for line_end in ["\n", "\r\n", "\r"] {
+        let mut text = format!("a,b{line_end}");
+        text.push_str(&format!("\"x{line_end}y\",1{line_end}").repeat(3000));
+        text.push_str(&format!("1,2,3{line_end}"));
+        let error = refused(&text);
+        assert!(
+            matches!(error.kind(), ErrorKind::RaggedRow { line: 6002, expected: 2, got: 3, .. }),
+            "{error}"
+        );
+    }
+    let mut text = String::from("a,b\n") + &"1,2\n".repeat(5000);
+    text.push_str("1,caf");
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(b"\xe9\n1\n");
+    let error = parse(&bytes, Path::new("t.csv"), &ReadOptions::default()).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::BadFormat { what, .. } if what == "line 5002, field 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn of_several_faults_the_first_is_told() {
+    let types = vec![("b".to_owned(), ColumnType::Number)];
+    let declared = ReadOptions { types, ..Default::default() };
+    let many = "1,2\n".repeat(40);
+    let error = parse_with(&format!("a,b\n{many}1,x\n{many}1\n{many}1,inf\n"), &declared).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NotANumber { line: 42, .. }), "{error}");
+    // Of one row, its length comes first.
+    let error = parse_with("a,b\n1,x,3\n", &declared).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::RaggedRow { line: 2, got: 3, .. }), "{error}");
+    let error = refused(&format!("a,b\n{many}1,1e999\n{many}1,inf\n"));
+    assert!(
+        matches!(error.kind(), ErrorKind::InfiniteValue { line: 42, got, .. } if got == "1e999"),
+        "{error}"
+    );
+    // Beyond the rows that are wanted nothing is looked at.
+    let options = ReadOptions { limit: Some(40), ..Default::default() };
+    assert_eq!(parse_with(&format!("a,b\n{many}1\n"), &options).unwrap().rows(), 40);
+}
+
+#[test]
+fn a_type_is_that_of_all_pieces() {
+    // The first half are numbers, or missing; a word far below makes words of all.
+    let numbers = "007,,1\n".repeat(50);
+    let table = read(&format!("a,b,c\n{numbers}x,y,2\n{numbers}"));
+    assert_eq!(words(&table, "a")[49..52], ["007", "x", "007"]);
+    assert_eq!(words(&table, "b")[49..52], ["∅", "y", "∅"]);
+    assert_eq!(table.column("c").unwrap().column_type(), ColumnType::Number);
+    // Words first, then numbers: words all the same. Numbers, then times: words.
+    let table = read(&format!("a,b\nx,1\n{}", "1,2024-01-31\n".repeat(50)));
+    assert_eq!(words(&table, "a")[..2], ["x", "1"]);
+    assert_eq!(words(&table, "b")[..2], ["1", "2024-01-31"]);
+    // Missing for long, then truth values.
+    let table = read(&format!("a,b\n{}1,true\n", "1,\n".repeat(50)));
+    assert_eq!(table.column("b").unwrap().column_type(), ColumnType::Boolean);
+    assert_eq!(table.column("b").unwrap().missing(), 50);
+}
+
+#[test]
+fn long_lines_and_missing_ends_of_lines_are_read() {
+    let long = "x".repeat(70_000);
+    let table = read(&format!("a,b\n{long},1\n\"{long}\n\"\"{long}\",2\n3,4"));
+    assert_eq!(words(&table, "a"), [long.clone(), format!("{long}\n\"{long}"), "3".to_owned()]);
+    assert_eq!(numbers(&table, "b"), [1.0, 2.0, 4.0]);
+    assert_eq!(read("a\n1\n").rows(), 1);
+    assert_eq!(read("a,b\n1,").rows(), 1);
+    assert_eq!(read("a,b\n1,2\n\n\n").rows(), 1);
+    assert_eq!(words(&read("a\n\"x\""), "a"), ["x"]);
+}
+
+#[test]
+fn files_are_read_piece_by_piece_gzipped_or_not() {
+    use std::io::Write;
+    let mut text = String::from("n,word,late\n");
+    for row in 0..200_000 {
+        text.push_str(&format!("{row}.25,\"w,{}\",{}\n", row % 7, if row == 199_000 { "x" } else { "1" }));
+    }
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(text.as_bytes()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let held =
+        super::parse(&Input::Held(text.as_bytes()), Path::new("t.csv"), &ReadOptions::default()).unwrap();
+    for (name, bytes) in [("t.csv", text.into_bytes()), ("t.csv.gz", packer.finish().unwrap())] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let mut table = super::super::read(&path.to_string_lossy(), &ReadOptions::default()).unwrap();
+        table.source = held.source.clone();
+        assert_eq!(table, held);
+    }
+    assert_eq!(held.number_at(199_999, 0), 199_999.25);
+    assert_eq!(held.column("late").unwrap().column_type(), ColumnType::Text);
+}
+
 mod properties {
     use proptest::prelude::*;
 
     use super::*;
 
+    /// What the `csv` crate makes of a text: the cells of its records, trimmed.
+    fn oracle(text: &str) -> Vec<Vec<String>> {
+        let mut reader =
+            ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let cells = |record: ::csv::StringRecord| record.iter().map(|cell| trim(cell).to_owned()).collect();
+        reader.records().map(|record| cells(record.unwrap())).collect()
+    }
+
     proptest! {
+        /// Any text is taken apart as the `csv` crate does, whatever the pieces.
+        #[test]
+        fn cells_are_those_of_the_csv_crate(text in "[ab1,\"\r\n ]{0,60}") {
+            let expected = oracle(&text);
+            let types = vec![("x0".to_owned(), ColumnType::Text)];
+            let missing = Vec::new();
+            let header = Some(false);
+            let options = ReadOptions { header, missing, delimiter: Some(b','), ..Default::default() };
+            let width = expected.first().map_or(0, Vec::len);
+            let types: Vec<_> = (0..width).map(|i| (format!("x{i}"), types[0].1)).collect();
+            match parse_with(&text, &ReadOptions { types, ..options }) {
+                Ok(table) => {
+                    let rows = |row: usize| (0..width).map(|i| {
+                        table.columns()[i].word(row).map_or(String::new(), std::borrow::Cow::into_owned)
+                    }).collect::<Vec<_>>();
+                    prop_assert_eq!((0..table.rows()).map(rows).collect::<Vec<_>>(), expected);
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::RaggedRow { got, .. } => {
+                        let ragged = expected.iter().find(|record| record.len() != width);
+                        prop_assert_eq!(ragged.map(Vec::len), Some(*got));
+                    }
+                    ErrorKind::EmptyFile { .. } => prop_assert!(text.trim().is_empty()),
+                    other => prop_assert!(false, "{:?}", other),
+                },
+            }
+        }
+
         /// What another program quotes by RFC 4180 is read as it was meant.
         #[test]
         fn quoted_cells_round_trip(rows in prop::collection::vec(("[a-z][ -~\n\r\"é]{0,12}z", any::<i32>()), 1..20)) {
