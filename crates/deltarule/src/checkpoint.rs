@@ -7,6 +7,7 @@
 //!
 //! Nothing here trains; [`Trainer::restore`](crate::trainer::Trainer::restore) checks that the arrays are its own.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use deltarule_kernels::Real;
@@ -22,7 +23,7 @@ use crate::trainer::{Best, Snapshot};
 
 /// A run's state between two steps.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checkpoint<F> {
+pub struct Checkpoint<'t, F: Clone> {
     /// Digest of the configuration that the run was started with.
     pub config_digest: String,
     /// Digest of the rows that it trains on.
@@ -30,9 +31,9 @@ pub struct Checkpoint<F> {
     /// The part under way: `model`, `fold 2`, `member 3`.
     pub part: String,
     /// What the parts before it have left, in order.
-    pub finished: Vec<Finished<F>>,
+    pub finished: Cow<'t, [Finished<F>]>,
     /// The state of the part under way.
-    pub snapshot: Snapshot<F>,
+    pub snapshot: Snapshot<'t, F>,
 }
 
 /// What a finished part of a run leaves for the run's end.
@@ -68,7 +69,7 @@ impl<F: Real> Finished<F> {
     }
 }
 
-impl<F: Real> Checkpoint<F> {
+impl<F: Real> Checkpoint<'_, F> {
     /// Writes the checkpoint: beside the target, synced, then renamed.
     ///
     /// # Errors
@@ -85,22 +86,6 @@ impl<F: Real> Checkpoint<F> {
     pub fn encode(&self) -> Result<Vec<u8>> {
         let (content, tensors) = self.parts();
         store::encode(Kind::Checkpoint, &content, &tensors)
-    }
-
-    /// Reads a checkpoint.
-    ///
-    /// # Errors
-    /// As [`store::read`]; [`ErrorKind::CannotResume`] where it is of the other precision.
-    pub fn read(path: &Path) -> Result<Self> {
-        Self::from_stored(&store::read(path, Kind::Checkpoint)?)
-    }
-
-    /// Reads a checkpoint from bytes; `path` only names them in errors.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::read`].
-    pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Self> {
-        Self::from_stored(&store::decode(path, Kind::Checkpoint, bytes)?)
     }
 
     /// Refuses to go on with another configuration or other rows than the run began with.
@@ -141,6 +126,24 @@ impl<F: Real> Checkpoint<F> {
         };
         (serde_json::to_value(content).expect("text, numbers and JSON make JSON"), tensors)
     }
+}
+
+impl<F: Real> Checkpoint<'static, F> {
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// As [`store::read`]; [`ErrorKind::CannotResume`] where it is of the other precision.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::from_stored(&store::read(path, Kind::Checkpoint)?)
+    }
+
+    /// Reads a checkpoint from bytes; `path` only names them in errors.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Self::from_stored(&store::decode(path, Kind::Checkpoint, bytes)?)
+    }
 
     fn from_stored(stored: &Stored) -> Result<Self> {
         let content: Content = parse(stored, stored.content().clone())?;
@@ -148,7 +151,7 @@ impl<F: Real> Checkpoint<F> {
             return Err(cannot_resume(stored.path(), "the precision", &content.precision, F::NAME));
         }
         let position = content.position;
-        let read = |name: &str| vector_of::<F>(stored, name);
+        let read = |name: &str| vector_of::<F>(stored, name).map(Cow::Owned);
         let best = match position.best {
             None => None,
             Some(BestRecord { epoch, figure: Exact(figure) }) => {
@@ -161,8 +164,8 @@ impl<F: Real> Checkpoint<F> {
         });
         let finished =
             content.finished.into_iter().enumerate().map(|(i, FinishedRecord { part, record })| {
-                let (params, buffers) =
-                    (read(&format!("finished.{i}.params"))?, read(&format!("finished.{i}.buffers"))?);
+                let (params, buffers) = (format!("finished.{i}.params"), format!("finished.{i}.buffers"));
+                let (params, buffers) = (vector_of(stored, &params)?, vector_of(stored, &buffers)?);
                 Ok(Finished { part, params, buffers, record })
             });
         let plateau = Plateau {
@@ -175,7 +178,7 @@ impl<F: Real> Checkpoint<F> {
             config_digest: content.config_digest,
             data_digest: content.data_digest,
             part: content.part,
-            finished: finished.collect::<Result<_>>()?,
+            finished: Cow::Owned(finished.collect::<Result<_>>()?),
             snapshot: Snapshot {
                 params: read("params")?,
                 buffers: read("buffers")?,
@@ -201,7 +204,7 @@ fn cannot_resume(run: &Path, what: &str, then: &str, now: &str) -> crate::Error 
     ErrorKind::CannotResume { run: run.to_owned(), what, expected, got }.into()
 }
 
-fn vector<'a, F: Real>(name: &str, numbers: &[F]) -> Tensor<'a> {
+fn vector<'a, F: Real>(name: &str, numbers: &'a [F]) -> Tensor<'a> {
     Tensor::new(name, &[numbers.len()], numbers)
 }
 
@@ -268,7 +271,7 @@ struct FinishedRecord {
 }
 
 impl Position {
-    fn of<F>(snapshot: &Snapshot<F>) -> Self {
+    fn of<F: Clone>(snapshot: &Snapshot<'_, F>) -> Self {
         let Plateau { best, waited, cooling, reductions } = snapshot.plateau;
         Self {
             step: snapshot.step,
@@ -301,21 +304,24 @@ mod tests {
     use deltarule_kernels::Pool;
     use serde_json::json;
 
-    fn example() -> Checkpoint<f32> {
+    fn example() -> Checkpoint<'static, f32> {
         Checkpoint {
             config_digest: "c0".into(),
             data_digest: "da".into(),
             part: "member 2".into(),
-            finished: vec![Finished {
+            finished: Cow::Owned(vec![Finished {
                 part: "member 1".into(),
                 params: vec![1.0, -0.0, f32::MIN_POSITIVE],
                 buffers: vec![],
                 record: json!({"epochs": 7, "figures": {"rmse": 0.1}}),
-            }],
+            }]),
             snapshot: Snapshot {
-                params: vec![0.1, 0.2, 0.3],
-                buffers: vec![],
-                slots: vec![("v".into(), vec![4.0, 5.0, 6.0]), ("m".into(), vec![1.0, 2.0, 3.0])],
+                params: vec![0.1, 0.2, 0.3].into(),
+                buffers: vec![].into(),
+                slots: vec![
+                    ("v".into(), vec![4.0, 5.0, 6.0].into()),
+                    ("m".into(), vec![1.0, 2.0, 3.0].into()),
+                ],
                 scalars: vec![("steps".into(), 41.0), ("cost".into(), 0.1 + 0.2)],
                 step: 41,
                 epoch: 3,
@@ -325,13 +331,18 @@ mod tests {
                 plateau: Plateau { best: Some(f64::INFINITY), waited: 1, cooling: 0, reductions: 2 },
                 rate_factor: 0.5,
                 last_rate: 1e-3,
-                best: Some(Best { epoch: 2, figure: f64::NAN, params: vec![7.0, 8.0, 9.0], buffers: vec![] }),
+                best: Some(Best {
+                    epoch: 2,
+                    figure: f64::NAN,
+                    params: vec![7.0, 8.0, 9.0].into(),
+                    buffers: vec![].into(),
+                }),
                 waited: 1,
             },
         }
     }
 
-    fn read_back(checkpoint: &Checkpoint<f32>) -> Checkpoint<f32> {
+    fn read_back(checkpoint: &Checkpoint<'_, f32>) -> Checkpoint<'static, f32> {
         Checkpoint::decode(Path::new("c"), checkpoint.encode().unwrap()).unwrap()
     }
 
@@ -374,7 +385,8 @@ mod tests {
             let error = Checkpoint::<f32>::decode(Path::new("c"), bytes).unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::BadFormat { .. }), "{error}");
         }
-        let content = example().parts().0; // its tensors are missing
+        let whole = example();
+        let content = whole.parts().0; // its tensors are missing
         let bytes = store::encode(Kind::Checkpoint, &content, &[]).unwrap();
         let error = Checkpoint::<f32>::decode(Path::new("c"), bytes).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::BadFormat { .. }), "{error}");
@@ -382,7 +394,8 @@ mod tests {
 
     #[test]
     fn a_tensor_of_two_dimensions_is_no_vector() {
-        let (content, _) = example().parts();
+        let whole = example();
+        let (content, _) = whole.parts();
         let bytes =
             store::encode(Kind::Checkpoint, &content, &[Tensor::new("params", &[1, 3], &[0.0_f32; 3])])
                 .unwrap();
@@ -392,7 +405,7 @@ mod tests {
     #[test]
     fn a_finished_part_gives_its_network_if_it_fits() {
         let spec = NetworkSpec::new(2).dense(1, Activation::Identity); // two weights and a bias
-        let part = example().finished.remove(0);
+        let part = example().finished[0].clone();
         assert_eq!(part.network(&spec).unwrap().params(), [1.0, -0.0, f32::MIN_POSITIVE]);
         let wider = NetworkSpec::new(3).dense(1, Activation::Identity);
         assert!(matches!(part.network(&wider).unwrap_err().kind(), ErrorKind::ShapeMismatch { .. }));
@@ -436,7 +449,7 @@ mod tests {
                 &mut |step| (step == stop_at).then_some(Control::Stop),
                 &mut |trainer, occasion| {
                     if occasion == Occasion::Stopped {
-                        bytes = Checkpoint { snapshot: trainer.snapshot(), ..example() }.encode()?;
+                        bytes = Checkpoint { snapshot: trainer.state(), ..example() }.encode()?;
                     }
                     Ok(None)
                 },

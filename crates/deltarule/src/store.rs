@@ -15,23 +15,27 @@
 //! What this is not: a signature. The checksum finds damage, not forgery; so every length, offset and shape is checked
 //! after it as well. No network, encoder or optimizer is known here.
 
-use std::borrow::Cow;
+mod layout;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use deltarule_kernels::Real;
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata, View};
+use safetensors::tensor::{Dtype, Metadata};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::atomic_file::write_atomically;
+use crate::atomic_file::AtomicFile;
 use crate::error::{ErrorKind, Result};
 use crate::{Error, memory};
+
+use layout::{Layout, Numbers, Slice};
 
 /// The version of the file format that this crate writes, and the only one that it reads.
 pub const VERSION: u32 = 1;
@@ -65,43 +69,34 @@ impl Kind {
 }
 
 /// A named array of numbers on its way into a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tensor<'a> {
     name: String,
     dtype: Dtype,
     shape: Vec<usize>,
-    bytes: Cow<'a, [u8]>,
+    numbers: Rc<dyn Numbers + 'a>,
 }
 
-impl Tensor<'_> {
+impl std::fmt::Debug for Tensor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?} {:?}", self.name, self.dtype, self.shape)
+    }
+}
+
+impl<'a> Tensor<'a> {
     /// An array of `shape`, row-major.
     ///
     /// # Panics
     /// Where the product of `shape` is not the number of `numbers`.
     #[must_use]
-    pub fn new<F: Real>(name: impl Into<String>, shape: &[usize], numbers: &[F]) -> Self {
+    pub fn new<F: Real>(name: impl Into<String>, shape: &[usize], numbers: &'a [F]) -> Self {
         assert_eq!(shape.iter().product::<usize>(), numbers.len(), "the shape holds all numbers");
         Self {
             name: name.into(),
             dtype: dtype_of::<F>(),
             shape: shape.to_vec(),
-            bytes: Cow::Owned(to_bytes(numbers)),
+            numbers: Rc::new(Slice(numbers)),
         }
-    }
-}
-
-impl View for &Tensor<'_> {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
     }
 }
 
@@ -220,14 +215,14 @@ impl Stored {
     }
 }
 
-/// Writes a model or checkpoint: beside the target, synced, then renamed.
+/// Writes a model or checkpoint: beside the target, synced, then renamed. No copy of the numbers is made.
 ///
 /// # Errors
 /// [`ErrorKind::Io`]; [`ErrorKind::BadFormat`] where two tensors have one name or the header is beyond safetensors'
 /// limit of 100 MB.
 pub fn write(path: &Path, kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<()> {
-    let bytes = to_file(kind, content, tensors).map_err(|got| bad_tensors(path, got))?;
-    write_atomically(path, &bytes)
+    let layout = laid_out(kind, content, tensors).map_err(|got| bad_tensors(path, got))?;
+    write_layout(path, &layout)
 }
 
 /// The bytes of a model or checkpoint file, as [`write()`] writes them.
@@ -235,7 +230,14 @@ pub fn write(path: &Path, kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -
 /// # Errors
 /// As [`write()`], with an empty path.
 pub fn encode(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8>> {
-    to_file(kind, content, tensors).map_err(|got| bad_tensors(Path::new(""), got))
+    let layout = laid_out(kind, content, tensors).map_err(|got| bad_tensors(Path::new(""), got))?;
+    let mut bytes = Vec::with_capacity(layout.bytes());
+    let held = layout.feed(&mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    });
+    held.map_err(|error| Error::io("", "write", error))?;
+    Ok(bytes)
 }
 
 fn bad_tensors(path: &Path, got: String) -> Error {
@@ -243,16 +245,36 @@ fn bad_tensors(path: &Path, got: String) -> Error {
     ErrorKind::BadFormat { path: path.into(), what, expected: "what safetensors can hold".into(), got }.into()
 }
 
-fn to_file(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8>, String> {
+/// The file with its checksum in its header.
+fn laid_out<'t, 'a>(
+    kind: Kind,
+    content: &Value,
+    tensors: &'t [Tensor<'a>],
+) -> Result<Layout<'t, 'a>, String> {
     let envelope = serde_json::json!({
         "checksum": "0".repeat(64), "content": content, "kind": kind.name(), "version": VERSION,
     });
     let metadata = HashMap::from([(KEY.to_owned(), canonical_json(&envelope))]);
-    let mut bytes = to_safetensors(tensors, Some(metadata))?;
-    debug_assert_eq!(&bytes[8..8 + PREFIX.len()], PREFIX, "the checksum stands where readers look for it");
-    let checksum = hex(&Sha256::digest(&bytes));
-    bytes[DIGITS].copy_from_slice(checksum.as_bytes());
-    Ok(bytes)
+    let mut layout = Layout::new(tensors, Some(metadata))?;
+    debug_assert_eq!(
+        &layout.header[8..8 + PREFIX.len()],
+        PREFIX,
+        "the checksum stands where readers look for it"
+    );
+    let mut hash = Sha256::new();
+    let hashed = layout.feed(&mut |piece| {
+        hash.update(piece);
+        Ok(())
+    });
+    hashed.map_err(|error| error.to_string())?;
+    layout.header[DIGITS].copy_from_slice(hex(&hash.finalize()).as_bytes());
+    Ok(layout)
+}
+
+fn write_layout(path: &Path, layout: &Layout<'_, '_>) -> Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    layout.feed(&mut |piece| file.write_all(piece)).map_err(|source| Error::io(path, "write", source))?;
+    file.commit()
 }
 
 /// Writes tensors as plain safetensors, without a word of deltarule's own: what NumPy or PyTorch users read.
@@ -260,21 +282,8 @@ fn to_file(kind: Kind, content: &Value, tensors: &[Tensor<'_>]) -> Result<Vec<u8
 /// # Errors
 /// As [`write()`].
 pub fn write_plain(path: &Path, tensors: &[Tensor<'_>]) -> Result<()> {
-    let bytes = to_safetensors(tensors, None).map_err(|got| bad_tensors(path, got))?;
-    write_atomically(path, &bytes)
-}
-
-fn to_safetensors(
-    tensors: &[Tensor<'_>],
-    metadata: Option<HashMap<String, String>>,
-) -> Result<Vec<u8>, String> {
-    let mut names: Vec<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("two tensors named {:?}", pair[0]));
-    }
-    safetensors::serialize(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)), metadata)
-        .map_err(|error| error.to_string())
+    let layout = Layout::new(tensors, None).map_err(|got| bad_tensors(path, got))?;
+    write_layout(path, &layout)
 }
 
 /// Reads a model or checkpoint.
@@ -374,7 +383,7 @@ fn read_whole(path: &Path) -> Result<Vec<u8>> {
     memory::require(&format!("reading {}", path.display()), about.len().saturating_mul(2), next)?;
     let mut bytes = Vec::new();
     // One byte more than it said: a file that grows meanwhile fails its checksum instead of filling the memory.
-    file.by_ref().take(about.len() + 1).read_to_end(&mut bytes).map_err(error)?;
+    Read::by_ref(&mut file).take(about.len() + 1).read_to_end(&mut bytes).map_err(error)?;
     Ok(bytes)
 }
 

@@ -3,6 +3,7 @@
 //! One test in a program of its own, since the counter is the whole process's.
 
 use std::alloc::System;
+use std::sync::Barrier;
 
 use deltarule::Pool;
 use deltarule::activation::Activation;
@@ -77,6 +78,11 @@ fn steps_allocate_nothing() {
     let optimizers = ["gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"];
     for threads in [1, 2] {
         let pool = Pool::new(threads);
+        // A thread's own start allocates: all are there once each has taken a task that waits for the others.
+        let all = Barrier::new(threads);
+        pool.run(threads, |_| {
+            all.wait();
+        });
         for (name, spec) in networks() {
             let data = rows(&spec.input, spec.outputs());
             let (cost, output) = if spec.outputs() == 1 {

@@ -325,9 +325,10 @@ fn a_tensor_too_few_too_many_or_of_another_shape_is_refused() {
     let mut more = tensors.clone();
     more.push(Tensor::new("layers.9.w", &[1], &[0.0_f32]));
     assert!(matches!(refused(&content, &more).kind(), ErrorKind::BadFormat { .. }));
-    let mut turned = tensors.clone();
     let count = model.spec().input.fan_in() * 4;
-    turned[0] = Tensor::new("layers.0.w", &[count], &vec![0.0_f32; count]);
+    let flat = vec![0.0_f32; count];
+    let mut turned = tensors.clone();
+    turned[0] = Tensor::new("layers.0.w", &[count], &flat);
     assert!(matches!(refused(&content, &turned).kind(), ErrorKind::ShapeMismatch { .. }));
 }
 

@@ -1,5 +1,6 @@
 //! Training the parts of a run one after another: the members of each fold, then the members of the final model.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ pub struct Place<'a, F: Real> {
     prepared: &'a Prepared,
     folder: Option<&'a LateFolder<'a>>,
     /// What was left by an interrupted run, until it is taken up.
-    earlier: Option<Checkpoint<F>>,
+    earlier: Option<Checkpoint<'static, F>>,
     finished: Vec<Finished<F>>,
     /// Digests of configuration and data, made at the first need: of much data that takes a while.
     digests: OnceCell<(String, String)>,
@@ -78,7 +79,7 @@ impl<'a, F: Real> Place<'a, F> {
         pool: &'a Pool,
         prepared: &'a Prepared,
         folder: Option<&'a LateFolder<'a>>,
-        earlier: Option<Checkpoint<F>>,
+        earlier: Option<Checkpoint<'static, F>>,
         fitted: Option<Encoder>,
     ) -> Result<Self> {
         let mut place = Self {
@@ -96,7 +97,7 @@ impl<'a, F: Real> Place<'a, F> {
         if let (Some(mut earlier), Some(folder)) = (earlier, folder.and_then(LateFolder::existing)) {
             let (config, data) = place.digests.get_or_init(|| digests(prepared));
             earlier.check(folder.path(), config, data)?;
-            place.finished = std::mem::take(&mut earlier.finished);
+            place.finished = std::mem::take(&mut earlier.finished).into_owned();
             place.earlier = Some(earlier);
         }
         Ok(place)
@@ -226,8 +227,8 @@ impl<'a, F: Real> Place<'a, F> {
                 config_digest: config.clone(),
                 data_digest: data.clone(),
                 part: part.to_owned(),
-                finished: finished.clone(),
-                snapshot: trainer.snapshot(),
+                finished: Cow::Borrowed(finished),
+                snapshot: trainer.state(),
             };
             checkpoint.write(&path)?;
             last_write = Instant::now();

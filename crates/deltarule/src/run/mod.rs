@@ -212,7 +212,7 @@ fn conclude<F: Real>(
 ) -> Result<Concluded> {
     let threads = prepared.plan.settings.threads.unwrap_or_else(cores);
     let pool = Pool::new(threads);
-    let earlier: Option<Checkpoint<F>> = match folder.and_then(LateFolder::existing) {
+    let earlier: Option<Checkpoint<'static, F>> = match folder.and_then(LateFolder::existing) {
         Some(folder) if resumes && folder.progress() == Progress::Resumable => {
             Some(Checkpoint::read(&folder.checkpoint())?)
         }

@@ -50,8 +50,33 @@ fn what_is_written_is_read_back_to_the_bit() {
 }
 
 #[test]
+fn the_bytes_are_those_of_the_safetensors_crate() {
+    use safetensors::tensor::TensorView;
+    let (wide, narrow) = ([0.5_f64, -1.5, 2.0], vec![1.0_f32; 40_000]);
+    let tensors = [
+        Tensor::new("b", &[200, 200], &narrow),
+        Tensor::new("c", &[3], &wide),
+        Tensor::new("a", &[2], &narrow[..2]),
+    ];
+    let wide: Vec<u8> = wide.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let narrow: Vec<u8> = narrow.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let views = [
+        ("a", TensorView::new(Dtype::F32, vec![2], &narrow[..8]).unwrap()),
+        ("b", TensorView::new(Dtype::F32, vec![200, 200], &narrow).unwrap()),
+        ("c", TensorView::new(Dtype::F64, vec![3], &wide).unwrap()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plain.safetensors");
+    write_plain(&path, &tensors).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), safetensors::serialize(views, None).unwrap());
+}
+
+#[test]
 fn equal_contents_give_equal_files_whatever_the_order_of_keys_and_tensors() {
-    let tensors = |names: [&'static str; 2]| names.map(|name| Tensor::new(name, &[1], &[name.len() as f32]));
+    let lengths = [0.0_f32, 1.0, 2.0];
+    let tensors = |names: [&'static str; 2]| {
+        names.map(|name| Tensor::new(name, &[1], &lengths[name.len()..name.len() + 1]))
+    };
     let a = encode(Kind::Model, &json!({"a": 1, "b": {"d": 2, "c": 3}}), &tensors(["x", "yy"])).unwrap();
     let b = encode(Kind::Model, &json!({"b": {"c": 3, "d": 2}, "a": 1}), &tensors(["yy", "x"])).unwrap();
     assert_eq!(a, b);

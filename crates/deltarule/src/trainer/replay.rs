@@ -21,7 +21,7 @@ impl<F: Real> Trainer<'_, F> {
     /// Replays from `good` until something is not finite, and words it. The trainer is left where that happened.
     pub(super) fn first_non_finite(
         &mut self,
-        good: Option<&Snapshot<F>>,
+        good: Option<&Snapshot<'static, F>>,
         batches: &mut Batches<'_, F>,
         steps_per_epoch: u64,
         data: &Dataset<F>,

@@ -245,7 +245,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         data: &Dataset<F>,
         batches: &mut Batches<'_, F>,
         steps_per_epoch: u64,
-        good: &mut Option<Snapshot<F>>,
+        good: &mut Option<Snapshot<'static, F>>,
         clock: &mut Clock,
     ) -> Result<bool> {
         let (sum, weight, converged);
@@ -337,7 +337,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         observer: &mut dyn Observer,
         controller: &mut dyn Controller,
         checkpoint: &mut Checkpointer<'_, 'p, F>,
-        good: &mut Option<Snapshot<F>>,
+        good: &mut Option<Snapshot<'static, F>>,
     ) -> Result<Wish> {
         let mut paused = false;
         loop {
@@ -383,7 +383,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         &mut self,
         observer: &mut dyn Observer,
         clock: &mut Clock,
-        good: &mut Option<Snapshot<F>>,
+        good: &mut Option<Snapshot<'static, F>>,
     ) {
         let now = Instant::now();
         if now - clock.last_progress >= PROGRESS_EVERY {

@@ -1,5 +1,7 @@
 //! The whole state of a trainer between two steps.
 
+use std::borrow::Cow;
+
 use deltarule_kernels::Real;
 
 use super::{Trainer, Updater};
@@ -14,14 +16,16 @@ const GOOD_COPY: usize = 16 << 20;
 /// Everything that the next step depends on, beside the data and the settings.
 ///
 /// Random streams are not in it: they are functions of the seed and the position.
+///
+/// The arrays are a trainer's own ([`Trainer::state`]) or copies of them ([`Trainer::snapshot`]).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot<F> {
+pub struct Snapshot<'t, F: Clone> {
     /// All parameters.
-    pub params: Vec<F>,
+    pub params: Cow<'t, [F]>,
     /// Running statistics.
-    pub buffers: Vec<F>,
+    pub buffers: Cow<'t, [F]>,
     /// The optimizer's vectors, by name.
-    pub slots: Vec<(String, Vec<F>)>,
+    pub slots: Vec<(String, Cow<'t, [F]>)>,
     /// The optimizer's plain numbers, by name.
     pub scalars: Vec<(String, f64)>,
     /// Steps done.
@@ -41,49 +45,81 @@ pub struct Snapshot<F> {
     /// η of the last step.
     pub last_rate: f64,
     /// The best epoch, its figure and its parameters, where they are kept.
-    pub best: Option<Best<F>>,
+    pub best: Option<Best<'t, F>>,
     /// Epochs since the best.
     pub waited: u64,
 }
 
 /// The best epoch so far.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Best<F> {
+pub struct Best<'t, F: Clone> {
     /// Its number, from 1.
     pub epoch: u64,
     /// The watched figure.
     pub figure: f64,
     /// Parameters after it.
-    pub params: Vec<F>,
+    pub params: Cow<'t, [F]>,
     /// Running statistics after it.
-    pub buffers: Vec<F>,
+    pub buffers: Cow<'t, [F]>,
+}
+
+impl<F: Clone> Snapshot<'_, F> {
+    /// A copy that belongs to nobody.
+    #[must_use]
+    pub fn into_owned(self) -> Snapshot<'static, F> {
+        fn own<F: Clone>(numbers: Cow<'_, [F]>) -> Cow<'static, [F]> {
+            Cow::Owned(numbers.into_owned())
+        }
+        Snapshot {
+            params: own(self.params),
+            buffers: own(self.buffers),
+            slots: self.slots.into_iter().map(|(name, slot)| (name, own(slot))).collect(),
+            scalars: self.scalars,
+            best: self.best.map(|best| Best {
+                epoch: best.epoch,
+                figure: best.figure,
+                params: own(best.params),
+                buffers: own(best.buffers),
+            }),
+            step: self.step,
+            epoch: self.epoch,
+            batch: self.batch,
+            cost_sum: self.cost_sum,
+            weight_sum: self.weight_sum,
+            plateau: self.plateau,
+            rate_factor: self.rate_factor,
+            last_rate: self.last_rate,
+            waited: self.waited,
+        }
+    }
 }
 
 impl<F: Real> Trainer<'_, F> {
     /// Copies the state.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot<F> {
+    pub fn snapshot(&self) -> Snapshot<'static, F> {
+        self.state().into_owned()
+    }
+
+    /// The state as it stands, nothing copied: what a checkpoint writes.
+    #[must_use]
+    pub fn state(&self) -> Snapshot<'_, F> {
+        let (slots, scalars) = match &self.updater {
+            Updater::ByGradient(optimizer) => {
+                (optimizer.slots(), vec![("steps".to_owned(), optimizer.steps() as f64)])
+            }
+            Updater::ByLineSearch(lbfgs) => (lbfgs.slots(), scalars_of(lbfgs.state())),
+        };
         let best = self.at.best.map(|(epoch, figure)| Best {
             epoch,
             figure,
-            params: self.best_params.clone(),
-            buffers: self.best_buffers.clone(),
+            params: Cow::Borrowed(&self.best_params),
+            buffers: Cow::Borrowed(&self.best_buffers),
         });
-        Snapshot { best, ..self.state() }
-    }
-
-    /// Copies the state, but for the best epoch's.
-    fn state(&self) -> Snapshot<F> {
-        let (slots, scalars) = match &self.updater {
-            Updater::ByGradient(optimizer) => {
-                (owned(optimizer.slots()), vec![("steps".to_owned(), optimizer.steps() as f64)])
-            }
-            Updater::ByLineSearch(lbfgs) => (owned(lbfgs.slots()), scalars_of(lbfgs.state())),
-        };
         Snapshot {
-            params: self.network.params().to_vec(),
-            buffers: self.network.buffers().to_vec(),
-            slots,
+            params: Cow::Borrowed(self.network.params()),
+            buffers: Cow::Borrowed(self.network.buffers()),
+            slots: slots.into_iter().map(|(name, slot)| (name.to_owned(), Cow::Borrowed(slot))).collect(),
             scalars,
             step: self.at.step,
             epoch: self.at.epoch,
@@ -93,40 +129,40 @@ impl<F: Real> Trainer<'_, F> {
             plateau: self.at.plateau,
             rate_factor: self.at.rate_factor,
             last_rate: self.at.last_rate,
-            best: None,
+            best,
             waited: self.at.waited,
         }
     }
 
     /// The copy that a search for the first NaN begins from, without the best epoch's weights; `None` of a state so large
     /// that the copy would count: then the state as it stands is all that is looked at.
-    pub(super) fn good_copy(&self) -> Option<Snapshot<F>> {
+    pub(super) fn good_copy(&self) -> Option<Snapshot<'static, F>> {
         let numbers = match &self.updater {
             Updater::ByGradient(optimizer) => optimizer.slots().iter().map(|(_, slot)| slot.len()).sum(),
             Updater::ByLineSearch(lbfgs) => lbfgs.slots().iter().map(|(_, slot)| slot.len()).sum::<usize>(),
         } + self.network.params().len();
-        (numbers * F::BYTES <= GOOD_COPY).then(|| Snapshot { best: None, ..self.state() })
+        (numbers * F::BYTES <= GOOD_COPY).then(|| Snapshot { best: None, ..self.state() }.into_owned())
     }
 
     /// Copies the state over [`Trainer::good_copy`], where there is one.
-    pub(super) fn renew(&self, good: &mut Option<Snapshot<F>>) {
+    pub(super) fn renew(&self, good: &mut Option<Snapshot<'static, F>>) {
         if let Some(good) = good {
             self.copy_to(good);
         }
     }
 
     /// Copies the state, but for the best epoch's, over an earlier copy of this trainer's, without allocating.
-    fn copy_to(&self, snapshot: &mut Snapshot<F>) {
-        snapshot.params.copy_from_slice(self.network.params());
-        snapshot.buffers.copy_from_slice(self.network.buffers());
+    fn copy_to(&self, snapshot: &mut Snapshot<'static, F>) {
+        snapshot.params.to_mut().copy_from_slice(self.network.params());
+        snapshot.buffers.to_mut().copy_from_slice(self.network.buffers());
         match &self.updater {
             Updater::ByGradient(optimizer) => {
                 for ((_, to), (_, from)) in snapshot.slots.iter_mut().zip(optimizer.slots()) {
-                    to.copy_from_slice(from);
+                    to.to_mut().copy_from_slice(from);
                 }
                 snapshot.scalars[0].1 = optimizer.steps() as f64;
             }
-            Updater::ByLineSearch(_) => *snapshot = self.state(),
+            Updater::ByLineSearch(_) => *snapshot = Snapshot { best: None, ..self.state() }.into_owned(),
         }
         snapshot.step = self.at.step;
         snapshot.epoch = self.at.epoch;
@@ -143,7 +179,7 @@ impl<F: Real> Trainer<'_, F> {
     ///
     /// # Errors
     /// [`ErrorKind::ShapeMismatch`] where the snapshot is of another network or optimizer; nothing is changed then.
-    pub fn restore(&mut self, snapshot: &Snapshot<F>) -> Result<()> {
+    pub fn restore(&mut self, snapshot: &Snapshot<'_, F>) -> Result<()> {
         self.check_shapes(snapshot)?;
         self.network.params_mut().copy_from_slice(&snapshot.params);
         self.network.buffers_mut().copy_from_slice(&snapshot.buffers);
@@ -189,20 +225,22 @@ impl<F: Real> Trainer<'_, F> {
         Ok(())
     }
 
-    fn check_shapes(&self, snapshot: &Snapshot<F>) -> Result<()> {
+    fn check_shapes(&self, snapshot: &Snapshot<'_, F>) -> Result<()> {
         let slots = match &self.updater {
-            Updater::ByGradient(optimizer) => owned(optimizer.slots()),
-            Updater::ByLineSearch(lbfgs) => owned(lbfgs.slots()),
+            Updater::ByGradient(optimizer) => optimizer.slots(),
+            Updater::ByLineSearch(lbfgs) => lbfgs.slots(),
         };
-        let shape = |params: usize, buffers: usize, slots: &[(String, Vec<F>)]| {
-            let slots: Vec<_> = slots.iter().map(|(name, slot)| format!("{name} {}", slot.len())).collect();
+        let lengths = |(name, slot): (&str, &[F])| format!("{name} {}", slot.len());
+        let slots: Vec<String> = slots.into_iter().map(lengths).collect();
+        let others: Vec<String> = snapshot.slots.iter().map(|(name, slot)| lengths((name, slot))).collect();
+        let shape = |params: usize, buffers: usize, slots: &[String]| {
             format!(
                 "{params} parameters, {buffers} running statistics, optimizer state [{}]",
                 slots.join(", ")
             )
         };
         let expected = shape(self.network.params().len(), self.network.buffers().len(), &slots);
-        let got = shape(snapshot.params.len(), snapshot.buffers.len(), &snapshot.slots);
+        let got = shape(snapshot.params.len(), snapshot.buffers.len(), &others);
         let best = snapshot.best.as_ref().map(|best| (best.params.len(), best.buffers.len()));
         let kept = (self.best_params.len(), self.best_buffers.len());
         if expected != got || best.is_some_and(|best| best != kept) {
@@ -211,10 +249,6 @@ impl<F: Real> Trainer<'_, F> {
         }
         Ok(())
     }
-}
-
-fn owned<F: Real>(slots: Vec<(&'static str, &[F])>) -> Vec<(String, Vec<F>)> {
-    slots.into_iter().map(|(name, slot)| (name.to_owned(), slot.to_vec())).collect()
 }
 
 /// L-BFGS's plain numbers, by name; an unknown cost is left out.

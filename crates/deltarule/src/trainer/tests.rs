@@ -131,6 +131,38 @@ fn a_divergence_is_named_by_step_phase_and_layer() {
 }
 
 #[test]
+fn a_divergence_is_found_without_a_copy_of_the_state_too() {
+    let pool = Pool::new(1);
+    let spec = NetworkSpec::new(3).dense(4, Activation::Relu).dense(1, Activation::Identity);
+    let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
+    let targets = Targets::Values { outputs: 1, values: (0..37).map(|i| i as f32).collect() };
+    let data = Dataset::from_dense(3, rows::<f32>().dense, targets);
+    for (rate, optimizer) in [(1e20, "gradient_descent"), (1e38, "gradient_descent"), (1e20, "momentum")] {
+        let optimizer = OptimizerSpec::by_name(optimizer).unwrap();
+        let settings =
+            TrainerSettings { shuffle: false, ..TrainerSettings::new(loss, optimizer, rate, 4, 50) };
+        let found = |copied: bool| {
+            let mut trainer = Trainer::new(&pool, spec.build::<f32>(1).unwrap(), settings.clone()).unwrap();
+            let good = trainer.good_copy();
+            assert!(good.is_some(), "a small state is copied");
+            let mut batches = super::run::Batches::new(&pool, &data, 4, false);
+            while trainer.step(&batches.get(trainer.at.batch), rate).is_finite() {
+                trainer.at.batch += 1;
+            }
+            let good = good.as_ref().filter(|_| copied);
+            let steps = batches.count();
+            let error = trainer.first_non_finite(good, &mut batches, steps, &data);
+            let ErrorKind::NonFinite { step, phase, layer, .. } = error.kind() else { panic!("{error}") };
+            assert!(layer.is_some(), "{error}");
+            (*step, phase.clone())
+        };
+        let ((replayed, _), (looked, phase)) = (found(true), found(false));
+        assert_eq!(looked, replayed, "{phase}");
+        assert!(["forward", "update"].contains(&phase.as_str()), "{phase}");
+    }
+}
+
+#[test]
 fn the_best_epochs_weights_are_kept_and_patience_ends_the_run() {
     let pool = Pool::new(1);
     let mut settings = settings("adam");
@@ -175,7 +207,7 @@ fn a_run_that_was_cut_off_after_its_last_epoch_trains_no_further() {
     settings.stopping = Some(Stopping { patience: 2, min_delta: 0.0 });
     let begin = || Trainer::new(&pool, spec().build::<f32>(1).unwrap(), settings.clone()).unwrap();
     // Accuracies 0.5, 0.4, 0.4 end the run; another epoch would be the best.
-    let run = |trainer: &mut Trainer<'_, f32>, told: &[f64], kept: &mut Option<Snapshot<f32>>| {
+    let run = |trainer: &mut Trainer<'_, f32>, told: &[f64], kept: &mut Option<Snapshot<'static, f32>>| {
         let mut told = told.iter().copied();
         let mut validate = |_: &Network<f32>| [("accuracy".to_owned(), told.next().unwrap())].into();
         let mut keep = |trainer: &Trainer<'_, f32>, _: Occasion| {
