@@ -123,7 +123,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let (batch, rate) = (trainer_settings.batch_size, trainer_settings.learning_rate.base / 100.0);
     let mut trainer = Trainer::new(&pool, spec.build(0)?, trainer_settings)?;
     bare_steps(&mut trainer, &train, batch, rate);
-    let steps = bare_steps(&mut trainer, &train, batch, rate);
+    let before = bare_steps(&mut trainer, &train, batch, rate);
     let (ordered, gathered) = shuffling(&pool, &train, batch);
     let (passed, figures) = validation(&pool, &trainer, &watched, encoder.task());
     let scorer = Scorer::new(&encoder, loss, &prepared.table, &prepared.split.validation)?;
@@ -131,9 +131,11 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut began = Instant::now();
     std::hint::black_box(scorer.score(&pool, trainer.network()));
     let scored = lap(&mut began);
-    drop((scorer, trainer, train, watched));
+    drop((scorer, watched));
 
-    let (whole, evaluated, written) = whole(&prepared.table, &config)?;
+    let (whole, evaluated, written, run_steps) = whole(&prepared.table, &config)?;
+    // Before and after, since a machine's speed changes with what else it does.
+    let steps = (before + bare_steps(&mut trainer, &train, batch, rate)) / 2.0;
     let times = epochs as f64;
     let bare = times * (steps + passed);
     println!(
@@ -155,7 +157,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     row("figures", figures, times);
     row("scoring, beside forward and figures", scored - passed - figures, times);
     row("events", written, 1.0);
-    let parts = fitted + encoded + times * (steps + scored + ordered + gathered) + written;
+    row("steps in the run, beside these", run_steps / times - steps - ordered - gathered, times);
+    let parts = fitted + encoded + times * scored + run_steps + written;
     row("the rest", whole - parts, 1.0);
     row("whole, to the end of the last epoch", whole, 1.0);
     row("evaluation of the model (afterwards)", evaluated, 1.0);
@@ -166,11 +169,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Milliseconds of a whole run up to its last epoch's end, of what comes after, and of writing events.
-fn whole(table: &deltarule::table::Table, config: &Config) -> Result<(f64, f64, f64)> {
+/// Milliseconds of a whole run up to its last epoch's end, of what comes after, of writing events, and of the epochs
+/// without their validation.
+fn whole(table: &deltarule::table::Table, config: &Config) -> Result<(f64, f64, f64, f64)> {
     let path = std::env::temp_dir().join(format!("deltarule-events-{}", std::process::id()));
     let mut file = File::create(&path).map_err(|error| deltarule::Error::io(&path, "write", error))?;
-    let (mut ended, mut written) = (0.0, 0.0);
+    let (mut ended, mut written, mut stepping) = (0.0, 0.0, 0.0);
+    let mut rows = 0.0;
     let prepared = run::prepare_table(table.clone(), config, None, None)?;
     let began = Instant::now();
     let mut observer = |event: &Event| {
@@ -180,12 +185,15 @@ fn whole(table: &deltarule::table::Table, config: &Config) -> Result<(f64, f64, 
             let _ = file.write_all(&line);
         }
         written += 1e3 * told.elapsed().as_secs_f64();
-        if matches!(event, Event::Ended { .. }) {
-            ended = 1e3 * began.elapsed().as_secs_f64();
+        match event {
+            Event::Started { rows: count, .. } => rows = *count as f64,
+            Event::Epoch { samples_per_second, .. } => stepping += 1e3 * rows / samples_per_second,
+            Event::Ended { .. } => ended = 1e3 * began.elapsed().as_secs_f64(),
+            _ => {}
         }
     };
     run::fit_prepared(&prepared, &mut observer, &mut Unattended)?;
     let all = 1e3 * began.elapsed().as_secs_f64();
     let _ = std::fs::remove_file(&path);
-    Ok((ended, all - ended, written))
+    Ok((ended, all - ended, written, stepping))
 }

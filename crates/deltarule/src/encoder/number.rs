@@ -121,7 +121,7 @@ impl Profile {
             }
             profile.lowest = profile.lowest.min(value);
             profile.highest = profile.highest.max(value);
-            profile.integers &= value.fract() == 0.0;
+            profile.integers = profile.integers && is_integer(value);
         }
         profile.present = values.len() - profile.missing;
         profile.fingerprint = prints.sum();
@@ -172,6 +172,13 @@ impl Profile {
     pub(super) fn is_constant(&self) -> bool {
         self.present == 0 || self.lowest == self.highest
     }
+}
+
+/// Without a call of `trunc`, which only newer processors have as an instruction.
+#[inline]
+fn is_integer(value: f64) -> bool {
+    const ALL_INTEGERS: f64 = 9_007_199_254_740_992.0; // 2⁵³: from here on there is nothing between them
+    value as i64 as f64 == value || value.abs() >= ALL_INTEGERS
 }
 
 /// A fingerprint of words of 64 bits: four chains, since a chain's every step waits for the one before.
@@ -225,7 +232,26 @@ pub(super) fn sorted_sample(values: &[f64], profile: &Profile) -> Vec<f64> {
     if let Some(counts) = &profile.counts {
         return counted(counts, profile.present + profile.missing);
     }
-    let mut sample: Vec<f64> = if values.len() <= SAMPLE {
+    let mut sample = sample(values);
+    sample.sort_unstable_by(f64::total_cmp);
+    sample
+}
+
+/// The median of [`sorted_sample`], for those who want no more of it: found without sorting; `None` of none.
+fn median(values: &[f64], profile: &Profile) -> Option<f64> {
+    if profile.counts.is_some() {
+        let sorted = sorted_sample(values, profile);
+        return (!sorted.is_empty()).then(|| quantile(&sorted, 0.5));
+    }
+    let mut sample = sample(values);
+    let last = sample.len().checked_sub(1)?;
+    let (_, &mut below, above) = sample.select_nth_unstable_by(last / 2, f64::total_cmp);
+    let above = above.iter().copied().min_by(f64::total_cmp).filter(|_| last % 2 == 1);
+    Some(quantile(&[below, above.unwrap_or(below)], 0.5))
+}
+
+fn sample(values: &[f64]) -> Vec<f64> {
+    if values.len() <= SAMPLE {
         values.iter().copied().filter(|value| !value.is_nan()).collect()
     } else {
         let n = values.len();
@@ -236,9 +262,7 @@ pub(super) fn sorted_sample(values: &[f64], profile: &Profile) -> Vec<f64> {
             })
             .filter(|value| !value.is_nan())
             .collect()
-    };
-    sample.sort_unstable_by(f64::total_cmp);
-    sample
+    }
 }
 
 /// Sorted integers of 0 … 255, from how often each occurs in so many rows: in proportion, where there are more than a
@@ -266,9 +290,14 @@ pub(super) fn fit(
     encoding: NumericEncoding,
     common: Option<(f64, f64)>,
 ) -> NumberRecipe {
-    let sorted = sorted_sample(values, profile);
+    let needs_order = scaling == Scaling::Robust || encoding != NumericEncoding::Plain;
+    let sorted = if needs_order { sorted_sample(values, profile) } else { Vec::new() };
+    let median = match sorted.as_slice() {
+        [] => median(values, profile),
+        sorted => Some(quantile(sorted, 0.5)),
+    };
     // A sample may have met no value at all; then any value stands for the few that there are.
-    let fill = if sorted.is_empty() { profile.lowest } else { quantile(&sorted, 0.5) };
+    let fill = median.unwrap_or(profile.lowest);
     let missing = profile.missing > 0;
     if profile.is_constant() {
         // Kept without a missing value it is one number all the same, in the range that it has in common with others.
@@ -308,4 +337,61 @@ pub(super) fn fit(
         NumericEncoding::Piecewise { bins } => piecewise::edges(&sorted, lowest, highest, bins),
     };
     NumberRecipe { scale: Some(Scale { spread, ..scale }), fill, edges, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of no order, some missing.
+    fn values(count: usize) -> Vec<f64> {
+        let value = |i: usize| match mix(7, i as u64) {
+            word if word % 11 == 0 => f64::NAN,
+            word => (word % 2001) as f64 / 16.0 - 60.0,
+        };
+        (0..count).map(value).collect()
+    }
+
+    #[test]
+    fn the_median_is_that_of_the_sorted_sample() {
+        for count in [0, 1, 2, 3, 10, 101, SAMPLE + 7] {
+            let values = values(count);
+            let profile = Profile::of(&values);
+            let sorted = sorted_sample(&values, &profile);
+            let expected = (!sorted.is_empty()).then(|| quantile(&sorted, 0.5).to_bits());
+            assert_eq!(median(&values, &profile).map(f64::to_bits), expected, "{count}");
+        }
+    }
+
+    #[test]
+    fn bytes_have_the_profile_of_the_numbers_that_they_are() {
+        for count in [0_usize, 1, 5, 1000] {
+            let bytes: Vec<u8> = (0..count).map(|i| mix(3, i as u64) as u8 / 2).collect();
+            let numbers: Vec<f64> = bytes.iter().map(|&byte| f64::from(byte)).collect();
+            let (a, b) = (Profile::of_bytes(bytes.iter().copied()), Profile::of(&numbers));
+            assert_eq!(
+                (a.present, a.missing, a.lowest, a.highest),
+                (b.present, b.missing, b.lowest, b.highest)
+            );
+            assert_eq!((a.integers, a.fingerprint, &a.counts), (b.integers, b.fingerprint, &b.counts));
+            let Some(counts) = &a.counts else { continue };
+            let (mean, deviation) = counted_mean_and_deviation(counts);
+            if a.lowest < a.highest {
+                let (expected_mean, expected_deviation) = mean_and_deviation(&numbers, b.lowest, b.highest);
+                assert!(
+                    (mean - expected_mean).abs() < 1e-11 && (deviation - expected_deviation).abs() < 1e-11
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn integers_are_told_from_other_numbers() {
+        for value in [0.0, -0.0, 3.0, -4.0, 9_007_199_254_740_993.0, 1e150] {
+            assert!(is_integer(value), "{value}");
+        }
+        for value in [0.5, -1e-300, 4_503_599_627_370_495.5] {
+            assert!(!is_integer(value), "{value}");
+        }
+    }
 }

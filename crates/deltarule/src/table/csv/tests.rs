@@ -305,6 +305,16 @@ fn long_lines_and_missing_ends_of_lines_are_read() {
 }
 
 #[test]
+fn empty_lines_before_the_first_record_are_passed_over() {
+    // In pieces of a byte the first ones hold nothing but line breaks.
+    let options = ReadOptions { header: Some(false), ..Default::default() };
+    assert_eq!(words(&parse_with("\n\"\"\"\"\r", &options).unwrap(), "x0"), ["\""]);
+    assert_eq!(parse_with("\r\r\n\n,,", &options).unwrap().names(), ["x0", "x1", "x2"]);
+    let error = refused("\n\na,b\n1,2,3\n");
+    assert!(matches!(error.kind(), ErrorKind::RaggedRow { line: 4, .. }), "{error}");
+}
+
+#[test]
 fn files_are_read_piece_by_piece_gzipped_or_not() {
     use std::io::Write;
     let mut text = String::from("n,word,late\n");
