@@ -1,6 +1,6 @@
 //! What has to be on the machine: programs of the system, components of the toolchain, tools of our own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -34,16 +34,7 @@ pub fn set_up(steps: &mut Steps) -> Result<()> {
         .filter(|program| !answers(program.name, &["--version"]))
         .map(|program| program.package)
         .collect();
-    if !missing.is_empty() {
-        let install =
-            format!("apt-get update && apt-get install --yes --no-install-recommends {}", missing.join(" "));
-        if !is_root() && std::env::var_os("CI").is_none() {
-            bail!("missing on this machine: {}. Install with: sudo sh -c '{install}'", missing.join(", "));
-        }
-        let mut command = steps.program("sh");
-        command.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");
-        steps.run("system packages", command)?;
-    }
+    install(steps, &missing)?;
     for (subcommand, component) in COMPONENTS {
         if !answers("cargo", &[subcommand, "--version"]) {
             bail!(
@@ -52,6 +43,27 @@ pub fn set_up(steps: &mut Steps) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Sees that these files are there, each with the Debian package that brings it, as [`set_up`] does with programs.
+pub fn packages(steps: &mut Steps, files: &[(&str, &'static str)]) -> Result<()> {
+    let missing: Vec<&str> =
+        files.iter().filter(|(file, _)| !Path::new(file).exists()).map(|(_, package)| *package).collect();
+    install(steps, &missing)
+}
+
+fn install(steps: &mut Steps, missing: &[&str]) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install =
+        format!("apt-get update && apt-get install --yes --no-install-recommends {}", missing.join(" "));
+    if !is_root() && std::env::var_os("CI").is_none() {
+        bail!("missing on this machine: {}. Install with: sudo sh -c '{install}'", missing.join(", "));
+    }
+    let mut command = steps.program("sh");
+    command.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");
+    steps.run("system packages", command)
 }
 
 /// Where cargo-deny lies; built first where it is missing, which takes minutes, once.

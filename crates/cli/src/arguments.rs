@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
-use deltarule::bench::CASES;
+use deltarule::bench::{CASES, RATE_OF_OTHERS, Shape};
 use deltarule::config::{Config, Kind, SETTINGS, Section, Setting, setting};
 use deltarule::table::bundled::catalogue;
 
-use crate::commands::bench::SECONDS;
+use crate::commands::bench::{LONGEST, SECONDS};
 
 /// The settings that `train -h` shows; `train --help` shows all.
 const COMMON: &[&str] = &[
@@ -335,20 +335,19 @@ fn check() -> Command {
 
 fn bench() -> Command {
     let path = |name: &'static str| {
-        let long = name.replace('_', "-");
         Arg::new(name)
-            .long(long)
+            .long(long(name))
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .value_hint(ValueHint::FilePath)
     };
-    Command::new("bench")
+    let command = Command::new("bench")
         .about("Measure how fast networks are trained")
         .long_about(
-            "Measure how fast networks are trained: plain gradient descent on consecutive batches of data in memory, \
-             by the engine that `train` uses. With --steps, exactly so many steps are taken and the digest of the \
-             weights is shown: `deltarule train --config CASE.toml --steps N` ends in the same, where CASE.toml is \
-             what --print-config prints.",
+            "Measure how fast networks are trained: plain gradient descent, or another optimizer, on consecutive \
+             batches of data in memory, by the engine that `train` uses. With --steps, exactly so many steps are taken \
+             and the digest of the weights is shown: `deltarule train --config CASE.toml --steps N` ends in the same, \
+             where CASE.toml is what --print-config prints.",
         )
         .arg(
             Arg::new("case")
@@ -357,6 +356,9 @@ fn bench() -> Command {
                 .value_delimiter(',')
                 .help(format!("What to train [default: all of {}]", CASES.map(|case| case.name).join(", "))),
         )
+        .arg(Arg::new("optimizer").long("optimizer").value_name("NAME").help(format!(
+            "Another optimizer than gradient_descent; cases then take the learning rate {RATE_OF_OTHERS}"
+        )))
         .arg(
             Arg::new("threads")
                 .long("threads")
@@ -380,8 +382,20 @@ fn bench() -> Command {
                 .conflicts_with("seconds")
                 .help("Take exactly so many steps, and show the digest of the weights"),
         )
-        .arg(path("weights").help("A model file to take the start weights from"))
-        .arg(path("save_weights").requires("case").help("Write the start weights of --case, for others to begin from"))
+        .arg(
+            Arg::new("turns")
+                .long("turns")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["seconds", "steps"])
+                .help(
+                    "Measure once for each line of standard input, `steps N` or `seconds T`, each time from the start, \
+                     and answer with a line of JSON: for taking turns with other programs",
+                ),
+        )
+        .arg(path("weights").conflicts_with("layers").help("A model file to take the start weights from"))
+        .arg(path("save_weights").help("Write the start weights of --case or --layers, for others to begin from"))
+        .group(ArgGroup::new("what").args(["case", "layers"]).multiple(false))
+        .mut_arg("save_weights", |arg| arg.requires("what"))
         .arg(
             Arg::new("export")
                 .long("export")
@@ -394,12 +408,54 @@ fn bench() -> Command {
             Arg::new("print_config")
                 .long("print-config")
                 .action(ArgAction::SetTrue)
+                .conflicts_with("layers")
                 .help("Print the settings that make the case, for `train --config`"),
+        );
+    bench_shape(command)
+}
+
+/// `save_weights` → `save-weights`.
+fn long(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// The flags that describe a network of any shape, in place of a case.
+fn bench_shape(command: Command) -> Command {
+    let default = Shape::default();
+    let flag = |name: &'static str, value: &'static str, help: String| {
+        let flag = Arg::new(name).long(long(name)).value_name(value).help(help);
+        let flag = if name == "layers" { flag } else { flag.requires("layers") };
+        flag.help_heading("A network of any shape, on random rows")
+    };
+    let number = |name, value, help| flag(name, value, help).value_parser(value_parser!(f64));
+    let size = || value_parser!(u64).range(1..=u64::from(u32::MAX));
+    let sizes = "Inputs, then the units of each layer, outputs last, in place of --case".to_owned();
+    command
+        .arg(flag("layers", "N,N,…", sizes).value_delimiter(',').value_parser(size()))
+        .arg(
+            flag("batch_size", "N", format!("Rows in a batch [default: {}]", default.batch_size))
+                .value_parser(size()),
+        )
+        .arg(
+            flag("batches", "N", format!("Batches that there are, over and over [default: {}]", default.batches))
+                .value_parser(size()),
+        )
+        .arg(flag("activation", "NAME", format!("Of the hidden layers [default: {}]", default.activation)))
+        .arg(flag("output_activation", "NAME", "Of the last layer [default: what goes with the cost]".into()))
+        .arg(
+            flag("cost", "COST", format!("What training makes small [default: {}]", default.cost))
+                .value_parser(["squared_error", "cross_entropy"]),
+        )
+        .arg(number("learning_rate", "RATE", format!("η [default: {}]", default.learning_rate)))
+        .arg(number("weight_decay", "LAMBDA", "Each step also takes η·λ·w from w [default: 0]".into()))
+        .arg(number("start_scale", "FACTOR", "What the start weights are multiplied by [default: 1]".into()))
+        .arg(
+            flag("seed", "SEED", "Of rows and start weights [default: 0]".into())
+                .value_parser(value_parser!(u64)),
         )
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    const LONGEST: f64 = 86_400.0;
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST => Ok(seconds),
         _ => Err(format!("expected a number above 0 and at most {LONGEST}")),

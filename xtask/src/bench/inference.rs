@@ -61,7 +61,7 @@ pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
         .context("could not tell the current folder")?;
     let python = match &wishes.python {
         Some(python) => python.clone(),
-        None => peers::virtual_environment(steps)?,
+        None => peers::virtual_environment(steps, &[])?,
     };
     let folder = steps.target().join("bench/inference");
     std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
@@ -90,7 +90,7 @@ pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
     println!("\n{}", table(&runs)?);
     let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let archive = steps.root().join(format!("bench/runs/{today}-inference.json"));
-    let kept = json!({ "machine": machine::description(), "realtime": wishes.realtime, "runs": runs });
+    let kept = json!({ "machine": machine::description(steps)?, "realtime": wishes.realtime, "runs": runs });
     let text = serde_json::to_string_pretty(&kept).context("figures are JSON")? + "\n";
     std::fs::write(&archive, text).with_context(|| format!("could not write {}", archive.display()))?;
     println!("kept as {}", archive.display());

@@ -2,23 +2,69 @@
 
 use std::process::Command;
 
-use serde_json::{Value, json};
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
 
-/// The machine and the toolchain; what the system doesn't tell is null.
-pub fn description() -> Value {
+use crate::bench::output;
+use crate::steps::Steps;
+
+/// A machine whose load average is above this share of its cores is busy with other things.
+const BUSY: f64 = 0.25;
+
+/// The machine, the toolchain, and what the machine reaches at best; what the system doesn't tell is null.
+pub fn description(steps: &mut Steps) -> Result<Value> {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    json!({
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = load_average();
+    if let Some(load) = load.filter(|load| *load > BUSY * cores as f64) {
+        println!(
+            "\nwarning: the machine is busy (load {load} on {cores} cores): ratios may hold, times do not"
+        );
+    }
+    Ok(json!({
         "cpu": field(&cpuinfo, "model name"),
         "cpu_family": field(&cpuinfo, "cpu family"),
         "cpu_model": field(&cpuinfo, "model"),
         "cpu_stepping": field(&cpuinfo, "stepping"),
-        "cores": std::thread::available_parallelism().ok().map(usize::from),
+        "clock_mhz": field(&cpuinfo, "cpu MHz"),
+        "cores": cores,
+        "caches": caches(),
+        "memory": field(&memory, "MemTotal"),
         "operating_system": said("uname", &["-sr"]),
-        "load_average": load.split(' ').next().and_then(|load| load.parse::<f64>().ok()),
+        "load_average": load,
         "rustc": said("rustc", &["--version"]),
         "commit": said("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
-    })
+        "peak": peak(steps)?,
+    }))
+}
+
+/// What the cores and their caches reach: see `crates/kernels/examples/peak.rs`.
+pub fn peak(steps: &mut Steps) -> Result<Value> {
+    let example = ["--release", "--package", "deltarule-kernels", "--example", "peak"];
+    steps.run("build the measurement of the machine", steps.cargo(&[&["build"], &example[..]].concat()))?;
+    let mut command = steps.program(steps.target().join("release/examples/peak"));
+    command.arg("--json");
+    serde_json::from_slice(&output(command)?).context("expected one JSON document from the example `peak`")
+}
+
+/// `L1 data`, `L2 unified` … of the first core.
+fn caches() -> Map<String, Value> {
+    let read = |index: usize, file: &str| {
+        let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{file}");
+        std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+    };
+    (0..8)
+        .map_while(|index| {
+            let name = format!("L{} {}", read(index, "level")?, read(index, "type")?.to_lowercase());
+            Some((name, read(index, "size")?.into()))
+        })
+        .collect()
+}
+
+fn load_average() -> Option<f64> {
+    let load = std::fs::read_to_string("/proc/loadavg").ok()?;
+    load.split(' ').next()?.parse().ok()
 }
 
 /// A line `name : value` of `/proc/cpuinfo`, of the first core.

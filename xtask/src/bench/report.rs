@@ -1,4 +1,4 @@
-//! What a run came to: a table to read, and a file that keeps every figure.
+//! What a run came to: tables to read, and a file that keeps every figure.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,21 +6,32 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jiff::{Timestamp, Unit};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::bench::jobs::{ADAM, ADAM_COST, Bound, Job, PLAIN};
 use crate::bench::machine;
+use crate::bench::peers::{PEERS, PRODUCTS};
+use crate::bench::table::{Table, three_digits};
+use crate::bench::turns::Contestant;
+use crate::bench::wishes::Wishes;
 use crate::steps::Steps;
 
 /// The version of the archive's form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// A case that ours and the peers have run.
+/// What we are called.
+pub const OURS: &str = "deltarule";
+
+/// A job that ours and the peers have run.
 #[derive(Clone, Debug)]
 pub struct Compared {
-    case: String,
+    job: Job,
     /// Our answer for the counted steps, and each peer's agreement with it.
-    counted: Value,
-    checks: Vec<Value>,
+    pub counted: Value,
+    /// Each peer's agreement with it.
+    pub checks: Vec<Value>,
+    /// The single measurements that decided who stays.
+    pub qualifying: Vec<Value>,
     /// In the order of measuring.
     runs: Vec<Run>,
 }
@@ -28,26 +39,93 @@ pub struct Compared {
 #[derive(Clone, Debug)]
 struct Run {
     who: String,
+    variant: String,
+    threads: usize,
     round: usize,
     answer: Value,
 }
 
-/// A contestant's best: over the numbers of threads, the smallest median over the rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A contestant's best: over its ways and the numbers of threads, the smallest median over the rounds.
+#[derive(Clone, Debug, PartialEq)]
 struct Best {
-    threads: u64,
+    who: String,
+    variant: String,
+    threads: usize,
     microseconds: f64,
 }
 
 impl Compared {
-    /// A case whose steps agree, without any timed run yet.
-    pub fn new(case: &str, counted: Value, checks: Vec<Value>) -> Self {
-        Self { case: case.to_owned(), counted, checks, runs: Vec::new() }
+    /// A job whose counted steps we have taken.
+    pub fn new(job: &Job, counted: Value) -> Self {
+        Self { job: *job, counted, checks: Vec::new(), qualifying: Vec::new(), runs: Vec::new() }
     }
 
-    /// Adds a timed run.
-    pub fn add(&mut self, who: &str, round: usize, answer: Value) {
-        self.runs.push(Run { who: who.to_owned(), round, answer });
+    /// Adds a timed turn.
+    pub fn add(&mut self, contestant: &Contestant, round: usize, answer: Value) {
+        let (who, variant) = (contestant.who.to_owned(), contestant.variant.to_owned());
+        self.runs.push(Run { who, variant, threads: contestant.threads, round, answer });
+    }
+
+    /// Whether a contestant's best is within that factor of the fastest peer's; ours and the products always are.
+    pub fn is_near(&self, who: &str, factor: f64) -> bool {
+        let time = |best: Option<Best>| best.map_or(0.0, |best| best.microseconds);
+        who == OURS || who == PRODUCTS.name || time(self.best(who)) <= factor * time(self.best_peer())
+    }
+
+    /// Medians of each way and number of threads, in the order in which they first ran.
+    fn medians(&self, who: &str) -> Vec<Best> {
+        let mut medians: Vec<Best> = Vec::new();
+        for run in self.runs.iter().filter(|run| run.who == who) {
+            let same = |best: &Best| best.variant == run.variant && best.threads == run.threads;
+            if medians.iter().any(same) {
+                continue;
+            }
+            let times = self.runs.iter().filter(|other| {
+                other.who == who && other.variant == run.variant && other.threads == run.threads
+            });
+            let times = times.filter_map(|run| run.answer["microseconds_per_step"].as_f64()).collect();
+            let (who, variant) = (run.who.clone(), run.variant.clone());
+            medians.push(Best { who, variant, threads: run.threads, microseconds: median(times) });
+        }
+        medians
+    }
+
+    fn best(&self, who: &str) -> Option<Best> {
+        self.medians(who).into_iter().min_by(|a, b| a.microseconds.total_cmp(&b.microseconds))
+    }
+
+    fn best_peer(&self) -> Option<Best> {
+        let bests = PEERS.iter().filter_map(|peer| self.best(peer.name));
+        bests.min_by(|a, b| a.microseconds.total_cmp(&b.microseconds))
+    }
+
+    fn ours_on(&self, threads: usize) -> Option<f64> {
+        self.medians(OURS).into_iter().find(|best| best.threads == threads).map(|best| best.microseconds)
+    }
+
+    /// 10⁹ operations per second of steps that take so long: everyone computes the same products.
+    fn gflops(&self, microseconds: f64) -> Option<f64> {
+        let ours = self.runs.iter().find(|run| run.who == OURS)?;
+        Some(ours.answer["operations"].as_f64()? / microseconds / 1e3)
+    }
+
+    /// What a bound is about, what is reached, and what must be.
+    fn judged(&self, bound: &Bound) -> Option<(String, f64, f64)> {
+        let ours = self.best(OURS)?.microseconds;
+        Some(match bound {
+            Bound::OverBest(least) => {
+                let best = self.best_peer()?;
+                (format!("over the best peer, {}", best.who), best.microseconds / ours, *least)
+            }
+            Bound::Over(who, least) => (format!("over {who}"), self.best(who)?.microseconds / ours, *least),
+            Bound::OfProducts(least) => {
+                let products = self.best(PRODUCTS.name)?.microseconds;
+                (format!("of the rate of {}", PRODUCTS.name), products / ours, *least)
+            }
+            Bound::SecondCore(least) => {
+                ("one thread over two".to_owned(), self.ours_on(1)? / self.ours_on(2)?, *least)
+            }
+        })
     }
 
     /// Everyone who ran, ours first.
@@ -61,47 +139,45 @@ impl Compared {
         names
     }
 
-    fn best(&self, who: &str) -> Option<Best> {
-        let mut by_threads = std::collections::BTreeMap::<u64, Vec<f64>>::new();
-        for run in self.runs.iter().filter(|run| run.who == who) {
-            let threads = run.answer["threads"].as_u64()?;
-            by_threads.entry(threads).or_default().push(run.answer["microseconds_per_step"].as_f64()?);
-        }
-        by_threads
-            .into_iter()
-            .map(|(threads, times)| Best { threads, microseconds: median(times) })
-            .min_by(|a, b| a.microseconds.total_cmp(&b.microseconds))
-    }
-
-    /// 10⁹ operations of one step, by our own account of a run: everyone computes the same products.
-    fn operations(&self) -> Option<f64> {
-        let ours = self.runs.iter().find(|run| run.answer["gflops"].is_number())?;
-        Some(ours.answer["gflops"].as_f64()? * ours.answer["microseconds_per_step"].as_f64()? / 1e6)
-    }
-
     /// What each peer says it consists of.
-    fn versions(&self) -> Value {
+    fn versions(&self) -> Map<String, Value> {
         let of_peers = self.runs.iter().filter(|run| run.answer["versions"].is_object());
         of_peers.map(|run| (run.who.clone(), run.answer["versions"].clone())).collect()
     }
 
     fn to_json(&self) -> Value {
-        let best: serde_json::Map<String, Value> = self
-            .contestants()
-            .into_iter()
-            .filter_map(|who| {
-                let best = self.best(who)?;
-                let figures = json!({ "threads": best.threads, "microseconds_per_step": best.microseconds });
-                Some((who.to_owned(), figures))
+        let form = |best: &Best| {
+            json!({
+                "variant": best.variant, "threads": best.threads, "microseconds_per_step": best.microseconds,
+            })
+        };
+        let names = self.contestants();
+        let best: Map<String, Value> = names
+            .iter()
+            .filter_map(|who| Some(((*who).to_owned(), form(&self.best(who)?))))
+            .collect();
+        let bounds: Vec<Value> = self
+            .job
+            .bounds
+            .iter()
+            .filter_map(|bound| self.judged(bound))
+            .map(|(what, reached, least)| {
+                json!({ "what": what, "reached": reached, "bound": least, "ok": reached >= least })
             })
             .collect();
         let runs: Vec<Value> = self
             .runs
             .iter()
-            .map(|run| json!({ "who": run.who, "round": run.round, "answer": run.answer }))
+            .map(|run| {
+                json!({
+                    "who": run.who, "variant": run.variant, "threads": run.threads, "round": run.round,
+                    "answer": run.answer,
+                })
+            })
             .collect();
         json!({
-            "case": self.case, "counted_steps": self.counted, "agreement": self.checks, "best": best, "runs": runs,
+            "case": self.job.case, "optimizer": self.job.optimizer, "counted_steps": self.counted,
+            "agreement": self.checks, "qualifying": self.qualifying, "best": best, "bounds": bounds, "runs": runs,
         })
     }
 }
@@ -116,76 +192,138 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// A row for each case and peer; `ratio` is our rows per second over the peer's.
-pub fn table(compared: &[Compared]) -> String {
-    let mut rows = vec![
-        ["case", "threads", "µs/step", "GFLOP/s", "peer", "threads", "µs/step", "GFLOP/s", "ratio"]
-            .map(str::to_owned),
+/// A run under way, and all that it keeps.
+#[derive(Clone, Debug)]
+pub struct Document {
+    machine: Value,
+    measured: Value,
+    /// In the order of measuring.
+    pub jobs: Vec<Compared>,
+}
+
+impl Document {
+    /// Describes the machine as it is before the first measurement.
+    pub fn new(steps: &mut Steps, wishes: &Wishes) -> Result<Self> {
+        Ok(Self { machine: machine::description(steps)?, measured: wishes.described(), jobs: Vec::new() })
+    }
+
+    /// The tables.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for optimizer in [PLAIN, ADAM] {
+            let jobs: Vec<&Compared> = self.jobs.iter().filter(|job| job.job.optimizer == optimizer).collect();
+            if !jobs.is_empty() {
+                text += &format!("µs per step, {optimizer}, best of the numbers of threads\n{}\n", times(&jobs));
+            }
+        }
+        text += &format!("ours\n{}\n", ours(&self.jobs));
+        text += &format!("what must hold\n{}", bounds(&self.jobs));
+        text
+    }
+
+    /// Keeps the run in the archive where it is whole, and where else it was wished for.
+    pub fn keep(&self, steps: &Steps, wishes: &Wishes) -> Result<()> {
+        let now = Timestamp::now().round(Unit::Second).context("the clock is out of range")?.to_string();
+        let (date, _) = now.split_once('T').context("expected a date and a time")?;
+        let document = self.to_json(&now);
+        if let Some(path) = &wishes.json {
+            std::fs::write(path, format!("{document:#}\n"))
+                .with_context(|| format!("could not write {}", path.display()))?;
+        }
+        if wishes.are_whole() {
+            let path = archive(&steps.root().join("bench/runs"), date, &document)?;
+            println!("\nkept as {}", path.display());
+        } else {
+            println!("\nnot kept under bench/runs: it holds whole runs only");
+        }
+        Ok(())
+    }
+
+    fn to_json(&self, now: &str) -> Value {
+        let versions: Map<String, Value> = self.jobs.iter().flat_map(Compared::versions).collect();
+        json!({
+            "format": FORMAT,
+            "date": now,
+            "machine": self.machine,
+            "measured": self.measured,
+            "instruction_set": self.jobs.first().map(|job| &job.counted["instruction_set"]),
+            "peers": versions,
+            "cases": self.jobs.iter().map(Compared::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// A row for everyone, a column for each case.
+fn times(jobs: &[&Compared]) -> Table {
+    let header = std::iter::once(String::new()).chain(jobs.iter().map(|job| job.job.case.to_owned()));
+    let mut table = Table::new(1, header.collect());
+    for who in std::iter::once(OURS).chain(PEERS.iter().map(|peer| peer.name)) {
+        let bests: Vec<Option<Best>> = jobs.iter().map(|job| job.best(who)).collect();
+        if bests.iter().any(Option::is_some) {
+            let cell = |best: &Option<Best>| best.as_ref().map_or("–".into(), |b| three_digits(b.microseconds));
+            table.row(std::iter::once(who.to_owned()).chain(bests.iter().map(cell)).collect());
+        }
+    }
+    table
+}
+
+/// Ours beside the limit and the best peer.
+fn ours(jobs: &[Compared]) -> Table {
+    let header = [
+        "case", "best peer", "way", "1 thread", "2 threads", "GFLOP/s", "torch.mm", "share", "peer", "threads",
+        "ratio",
     ];
-    for case in compared {
-        let Some((ours, operations)) = case.best("deltarule").zip(case.operations()) else { continue };
-        for who in case.contestants().into_iter().filter(|&who| who != "deltarule") {
-            let Some(theirs) = case.best(who) else { continue };
-            let figures = |best: Best| {
-                let gflops = operations / best.microseconds * 1e6;
-                [best.threads.to_string(), three_digits(best.microseconds), three_digits(gflops)]
-            };
-            let [a, b, c] = figures(ours);
-            let [d, e, f] = figures(theirs);
-            let ratio = format!("{:.2}", theirs.microseconds / ours.microseconds);
-            rows.push([case.case.clone(), a, b, c, who.to_owned(), d, e, f, ratio]);
-        }
+    let mut table = Table::new(3, header.map(str::to_owned).to_vec());
+    let shown = |time: Option<f64>| time.map_or("–".into(), three_digits);
+    for job in jobs {
+        let Some(ours) = job.best(OURS) else { continue };
+        let (peer, products) = (job.best_peer(), job.best(PRODUCTS.name).map(|best| best.microseconds));
+        let of_peer = |f: fn(&Best) -> String| peer.as_ref().map_or("–".into(), f);
+        table.row(vec![
+            job.job.name(),
+            of_peer(|peer| peer.who.clone()),
+            of_peer(|peer| peer.variant.clone()),
+            shown(job.ours_on(1)),
+            shown(job.ours_on(2)),
+            shown(job.gflops(ours.microseconds)),
+            shown(products),
+            products.map_or("–".into(), |products| format!("{:.0} %", products / ours.microseconds * 100.0)),
+            of_peer(|peer| three_digits(peer.microseconds)),
+            of_peer(|peer| peer.threads.to_string()),
+            peer.as_ref().map_or("–".into(), |peer| format!("{:.2}", peer.microseconds / ours.microseconds)),
+        ]);
     }
-    aligned(&rows)
+    table
 }
 
-/// Which of the table's columns are names, to be set to the left; figures go to the right.
-const NAMES: [bool; 9] = [true, false, false, false, true, false, false, false, false];
-
-fn aligned(rows: &[[String; 9]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 9] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for ((cell, width), is_name) in row.iter().zip(widths).zip(NAMES) {
-            line += &if is_name { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
-/// Three digits, where two decimals show as many.
-fn three_digits(value: f64) -> String {
-    let decimals = if value >= 99.95 {
-        0
-    } else if value >= 9.995 {
-        1
-    } else {
-        2
+fn bounds(jobs: &[Compared]) -> Table {
+    let header = ["case", "what", "", "reached", "bound"];
+    let mut table = Table::new(3, header.map(str::to_owned).to_vec());
+    let mut row = |case: String, what: String, ok: bool, reached: f64, bound: String| {
+        let verdict = if ok { "ok" } else { "below" };
+        table.row(vec![case, what, verdict.into(), format!("{reached:.2}"), bound]);
     };
-    format!("{value:.decimals$}")
+    for job in jobs {
+        for (what, reached, least) in job.job.bounds.iter().filter_map(|bound| job.judged(bound)) {
+            row(job.job.name(), what, reached >= least, reached, format!("≥ {least:.2}"));
+        }
+    }
+    let of = |optimizer| {
+        let job = jobs.iter().find(|job| job.job.case == "mnist-small" && job.job.optimizer == optimizer);
+        job.and_then(|job| job.best(OURS)).map(|best| best.microseconds)
+    };
+    if let Some((adam, plain)) = of(ADAM).zip(of(PLAIN)) {
+        let cost = adam / plain;
+        let what = "time of a step with Adam over one without".to_owned();
+        row("mnist-small".into(), what, cost <= ADAM_COST, cost, format!("≤ {ADAM_COST:.2}"));
+    }
+    table
 }
 
-/// Keeps a run as `bench/runs/DATE.json`, `DATE-2.json` where there is one of that day.
-pub fn archive(steps: &Steps, wishes: &Value, scheduling: &str, compared: &[Compared]) -> Result<PathBuf> {
-    let now = Timestamp::now().round(Unit::Second).context("no such time")?.to_string();
-    let (date, _) = now.split_once('T').context("expected a date and a time")?;
-    let document = json!({
-        "format": FORMAT,
-        "date": now,
-        "machine": machine::description(),
-        "measured": wishes,
-        "scheduling": scheduling,
-        "instruction_set": compared.first().map(|case| &case.counted["instruction_set"]),
-        "peers": compared.first().map(Compared::versions),
-        "cases": compared.iter().map(Compared::to_json).collect::<Vec<_>>(),
-    });
-    let folder = steps.root().join("bench/runs");
-    std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-    let (path, mut file) = new_file(&folder, date)?;
+/// Writes a run into the archive, under its date.
+pub fn archive(folder: &Path, date: &str, document: &Value) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+    let (path, mut file) = new_file(folder, date)?;
     writeln!(file, "{document:#}").with_context(|| format!("could not write {}", path.display()))?;
     Ok(path)
 }
@@ -205,74 +343,4 @@ fn new_file(folder: &Path, date: &str) -> Result<(PathBuf, File)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(threads: u64, microseconds: f64) -> Value {
-        json!({ "threads": threads, "microseconds_per_step": microseconds })
-    }
-
-    fn compared() -> Compared {
-        let mut case = Compared::new("xor", json!({}), vec![]);
-        for (round, ours, theirs) in [(0, 4.0, 90.0), (1, 2.0, 100.0), (2, 3.0, 500.0)] {
-            let mut one = answer(1, ours);
-            // 6000 operations in a step of `ours` µs are 6/ours GFLOP/s.
-            one["gflops"] = (6.0 / ours).into();
-            case.add("deltarule", round, one);
-            case.add("peer", round, answer(1, theirs));
-            case.add("deltarule", round, answer(2, 5.0));
-            case.add("peer", round, answer(2, 150.0));
-        }
-        case
-    }
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0]), 2.5);
-        assert!(median(vec![]).is_nan());
-    }
-
-    #[test]
-    fn the_best_is_the_smallest_median_over_threads() {
-        let case = compared();
-        assert_eq!(case.best("deltarule"), Some(Best { threads: 1, microseconds: 3.0 }));
-        assert_eq!(case.best("peer"), Some(Best { threads: 1, microseconds: 100.0 }));
-        assert_eq!(case.best("nobody"), None);
-    }
-
-    #[test]
-    fn the_table_shows_both_times_and_the_ratio() {
-        // 100 µs to 3 µs is 33.33; 6000 operations in 3 µs are 2 GFLOP/s, in 100 µs 0.06.
-        let expected = [
-            "case  threads  µs/step  GFLOP/s  peer  threads  µs/step  GFLOP/s  ratio",
-            "xor         1     3.00     2.00  peer        1      100     0.06  33.33",
-        ];
-        assert_eq!(table(&[compared()]).lines().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn three_digits_are_shown() {
-        assert_eq!([0.62, 17.14, 99.96, 4313.2].map(three_digits), ["0.62", "17.1", "100", "4313"]);
-    }
-
-    #[test]
-    fn a_run_is_never_written_over_another() {
-        let folder = std::env::temp_dir().join(format!("deltarule-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let names: Vec<_> = (0..3).map(|_| new_file(&folder, "2026-01-02").unwrap().0).collect();
-        let names: Vec<_> = names.iter().map(|path| path.file_name().unwrap().to_string_lossy()).collect();
-        assert_eq!(names, ["2026-01-02.json", "2026-01-02-2.json", "2026-01-02-3.json"]);
-        std::fs::remove_dir_all(&folder).unwrap();
-        assert!(new_file(&folder, "2026-01-02").is_err());
-    }
-
-    #[test]
-    fn the_archive_keeps_every_run_in_its_order() {
-        let document = compared().to_json();
-        assert_eq!(document["best"]["peer"]["microseconds_per_step"], 100.0);
-        assert_eq!(document["runs"].as_array().unwrap().len(), 12);
-        assert_eq!(document["runs"][5]["answer"]["microseconds_per_step"], 100.0);
-        assert_eq!(document["runs"][5]["round"], 1);
-    }
-}
+mod tests;
