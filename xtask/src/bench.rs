@@ -8,9 +8,11 @@
 mod field;
 mod inference;
 mod jobs;
+mod limits;
 mod machine;
 mod peers;
 mod report;
+mod shapes;
 mod table;
 mod turns;
 mod wishes;
@@ -35,19 +37,28 @@ pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
     if let ["inference", words @ ..] = words {
         return inference::run(steps, words);
     }
+    if let ["limits", words @ ..] = words {
+        return limits::run(steps, words);
+    }
     let wishes = Wishes::read(words)?;
     if wishes.slice {
         return slice(steps);
     }
     build(steps)?;
     let mut document = Document::new(steps, &wishes)?;
-    let field = Field::new(steps, &wishes)?;
-    for job in JOBS.iter().filter(|job| wishes.job(job)) {
-        let name = format!("bench {}", job.name());
-        steps.check(&name, &wishes.in_words(), |steps| {
-            document.jobs.push(field.compare(steps, job, &wishes)?);
-            Ok(())
-        })?;
+    let jobs: Vec<_> = JOBS.iter().filter(|job| wishes.job(job)).collect();
+    if !jobs.is_empty() {
+        let field = Field::new(steps, &wishes)?;
+        for job in jobs {
+            let name = format!("bench {}", job.name());
+            steps.check(&name, &wishes.in_words(), |steps| {
+                document.jobs.push(field.compare(steps, job, &wishes)?);
+                Ok(())
+            })?;
+        }
+    }
+    if wishes.shapes() {
+        document.shapes = shapes::run(steps, wishes.realtime)?;
     }
     println!("\n{}", document.text());
     document.keep(steps, &wishes)

@@ -27,6 +27,7 @@ Usage: cargo xtask COMMAND
   test              everything that has to hold before a change is merged
   accept [NAME..]   accuracy on real data over several seeds, all of it or what is named
   bench [--slice]   training speed beside that of other libraries; bench/README.md tells its other flags
+  bench limits      what a step costs as the work grows, beside what the machine could do at best
   bench inference   how fast trained networks answer, beside other engines
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page

@@ -437,8 +437,12 @@ fn bench_shape(command: Command) -> Command {
                 .value_parser(size()),
         )
         .arg(
-            flag("batches", "N", format!("Batches that there are, over and over [default: {}]", default.batches))
-                .value_parser(size()),
+            flag(
+                "batches",
+                "N",
+                format!("Batches that there are, over and over [default: {}]", default.batches),
+            )
+            .value_parser(size()),
         )
         .arg(flag("activation", "NAME", format!("Of the hidden layers [default: {}]", default.activation)))
         .arg(flag("output_activation", "NAME", "Of the last layer [default: what goes with the cost]".into()))

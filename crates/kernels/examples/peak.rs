@@ -24,9 +24,10 @@ const CHAINS: usize = 12;
 /// Multiply-adds of each chain in a run.
 const LENGTH: usize = 1 << 22;
 
-/// A level of the memory, and how many bytes of it a thread works on.
+/// A level of the memory: what the threads' caches hold together, and how many bytes of it each thread works on.
 struct Level {
     name: &'static str,
+    holds: usize,
     bytes: usize,
 }
 
@@ -112,11 +113,12 @@ fn levels(threads: usize) -> [Level; 4] {
         let told = std::fs::read_to_string(path).ok();
         told.and_then(|text| text.trim().strip_suffix('K')?.parse().ok()).unwrap_or(usual) * 1024
     };
+    let (first, second, third) = (kibibytes(0, 32), kibibytes(2, 512), kibibytes(3, 16384));
     [
-        Level { name: "L1", bytes: kibibytes(0, 32) / 2 },
-        Level { name: "L2", bytes: kibibytes(2, 512) / 2 },
-        Level { name: "L3", bytes: kibibytes(3, 16384) / 4 / threads },
-        Level { name: "memory", bytes: 1 << 27 },
+        Level { name: "L1", holds: first * threads, bytes: first / 2 },
+        Level { name: "L2", holds: second * threads, bytes: second / 2 },
+        Level { name: "L3", holds: third, bytes: third / 4 / threads },
+        Level { name: "memory", holds: usize::MAX, bytes: 1 << 27 },
     ]
 }
 
@@ -289,7 +291,8 @@ mod x86 {
 }
 
 fn text(isa: InstructionSet, reached: &[Reached]) -> String {
-    let mut text = format!("{}, best of {RUNS}; GB/s read and copied\n{:>8} {:>8}", isa.name(), "threads", "GFLOP/s");
+    let mut text =
+        format!("{}, best of {RUNS}; GB/s read and copied\n{:>8} {:>8}", isa.name(), "threads", "GFLOP/s");
     for level in levels(1) {
         text += &format!(" {:>8} {:>8}", level.name, "copied");
     }
@@ -308,9 +311,9 @@ fn json(isa: InstructionSet, reached: &[Reached]) -> String {
     let by_level = |threads: usize, bandwidths: &[(f64, f64)]| {
         let levels = levels(threads);
         let forms = levels.iter().zip(bandwidths).map(|(level, (read, copied))| {
-            let Level { name, bytes } = level;
+            let Level { name, holds, bytes } = level;
             format!(
-                r#"{{ "level": "{name}", "worked_on": {bytes}, "read_gb_per_second": {read:.2}, "copied_gb_per_second": {copied:.2} }}"#
+                r#"{{ "level": "{name}", "holds": {holds}, "worked_on": {bytes}, "read_gb_per_second": {read:.2}, "copied_gb_per_second": {copied:.2} }}"#
             )
         });
         forms.collect::<Vec<_>>().join(", ")

@@ -84,7 +84,7 @@ impl Field {
     ) -> Result<Vec<Contestant>> {
         let mut tried = Vec::new();
         for variant in peer.variants(job, wishes.all_variants) {
-            for &threads in &wishes.threads {
+            for &threads in peer.threads(&wishes.threads) {
                 let command = self.ground.command(steps, peer, variant, exported, threads);
                 let mut contestant = self.start(steps, peer.name, variant, threads, command)?;
                 if peer.name != PRODUCTS.name {
@@ -114,7 +114,9 @@ impl Field {
     fn ours(&self, steps: &Steps, job: &Job, exported: &Path, threads: usize) -> Result<Contestant> {
         let mut command = steps.program(program(steps));
         command.args(["bench", "--quiet", "--turns", "--case", job.case, "--optimizer", job.optimizer]);
-        command.args(["--threads", &threads.to_string(), "--weights"]).arg(exported.join("weights.safetensors"));
+        command
+            .args(["--threads", &threads.to_string(), "--weights"])
+            .arg(exported.join("weights.safetensors"));
         self.start(steps, OURS, "", threads, command)
     }
 
@@ -132,7 +134,7 @@ impl Field {
 }
 
 /// The same command, ahead of everything else on the machine.
-fn ahead(steps: &Steps, command: &Command) -> Command {
+pub fn ahead(steps: &Steps, command: &Command) -> Command {
     let mut first = steps.program("chrt");
     first.args(["-f", "10"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
@@ -182,8 +184,7 @@ mod tests {
     fn losses_that_differ_are_not_compared_any_further() {
         let mut command = Command::new("true");
         command.stdin(std::process::Stdio::null());
-        let contestant =
-            Contestant::start("jax", "unroll-1", 2, command, &std::env::temp_dir()).unwrap();
+        let contestant = Contestant::start("jax", "unroll-1", 2, command, &std::env::temp_dir()).unwrap();
         let of = |loss: f64| json!({ "loss": loss });
         let check = |theirs: &Value| agreement(&JOBS[0], &PEERS[0], &contestant, &of(0.5), theirs);
         assert!(check(&of(0.500_4)).unwrap()["relative_difference"].as_f64().unwrap() < 1e-3);

@@ -63,7 +63,11 @@ pub const ADAM_COST: f64 = 1.25;
 impl Job {
     /// `xor`, `mnist-small adam`.
     pub fn name(&self) -> String {
-        if self.optimizer == PLAIN { self.case.to_owned() } else { format!("{} {}", self.case, self.optimizer) }
+        if self.optimizer == PLAIN {
+            self.case.to_owned()
+        } else {
+            format!("{} {}", self.case, self.optimizer)
+        }
     }
 }
 

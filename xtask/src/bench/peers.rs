@@ -42,6 +42,10 @@ pub const PEERS: &[Peer] = &[
     },
     Peer { name: "jax", program: Program::Python("jax_scan.py"), ways: &["unroll-1", "unroll-8"] },
     Peer { name: "scikit-learn", program: Program::Python("scikit_learn.py"), ways: &[""] },
+    Peer { name: "keras", program: Program::Python("keras_tensorflow.py"), ways: &[""] },
+    Peer { name: "burn-flex", program: Program::Rust("burn-flex"), ways: &[""] },
+    Peer { name: "candle", program: Program::Rust("candle"), ways: &[""] },
+    Peer { name: "fann", program: Program::C("fann"), ways: &[""] },
 ];
 
 /// Not a peer but the limit: PyTorch's products alone.
@@ -55,7 +59,9 @@ impl Peer {
             // 16 steps unrolled save calls; where a step takes long there is nothing to save.
             ("pytorch-compiled", "unrolled") => ["xor", "nielsen", "tabular"].contains(&job.case),
             // Products are tuned where products are what takes the time.
-            ("pytorch-compiled", "autotuned") => ["mnist-small", "mnist-large", "ciresan"].contains(&job.case),
+            ("pytorch-compiled", "autotuned") => {
+                ["mnist-small", "mnist-large", "ciresan"].contains(&job.case)
+            }
             _ => true,
         };
         self.ways.iter().copied().filter(|way| all || worth(way)).collect()
@@ -64,6 +70,12 @@ impl Peer {
     /// Whether it can train that.
     pub fn takes(&self, job: &Job) -> bool {
         self.name != "fann" || (job.optimizer == PLAIN && ["xor", "nielsen"].contains(&job.case))
+    }
+
+    /// The numbers of threads worth trying, of those that everyone is given.
+    pub fn threads<'w>(&self, wished: &'w [usize]) -> &'w [usize] {
+        // FANN has one thread, whatever it is given.
+        if self.name == "fann" { &wished[..1] } else { wished }
     }
 
     /// Why its loss after the same steps is another one, where it has to be.
@@ -123,7 +135,9 @@ impl Ground {
     fn build_c(&self, steps: &mut Steps, name: &str) -> Result<()> {
         machine::packages(steps, &[("/usr/include/floatfann.h", "libfann-dev")])?;
         let mut command = steps.program("cc");
-        command.args(["-O3", "-march=native", "-Wall", "-Wextra", "-Werror", "-o"]).arg(self.built.join(name));
+        command
+            .args(["-O3", "-march=native", "-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(self.built.join(name));
         command.arg(self.programs.join(format!("{name}.c"))).args(["-lfloatfann", "-lm"]);
         steps.run(&format!("build {name}"), command)
     }

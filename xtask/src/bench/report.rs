@@ -152,10 +152,8 @@ impl Compared {
             })
         };
         let names = self.contestants();
-        let best: Map<String, Value> = names
-            .iter()
-            .filter_map(|who| Some(((*who).to_owned(), form(&self.best(who)?))))
-            .collect();
+        let best: Map<String, Value> =
+            names.iter().filter_map(|who| Some(((*who).to_owned(), form(&self.best(who)?)))).collect();
         let bounds: Vec<Value> = self
             .job
             .bounds
@@ -199,25 +197,32 @@ pub struct Document {
     measured: Value,
     /// In the order of measuring.
     pub jobs: Vec<Compared>,
+    /// Of ours alone: see [`shapes`](crate::bench::shapes).
+    pub shapes: Value,
 }
 
 impl Document {
     /// Describes the machine as it is before the first measurement.
     pub fn new(steps: &mut Steps, wishes: &Wishes) -> Result<Self> {
-        Ok(Self { machine: machine::description(steps)?, measured: wishes.described(), jobs: Vec::new() })
+        let (machine, measured) = (machine::description(steps)?, wishes.described());
+        Ok(Self { machine, measured, jobs: Vec::new(), shapes: Value::Null })
     }
 
     /// The tables.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for optimizer in [PLAIN, ADAM] {
-            let jobs: Vec<&Compared> = self.jobs.iter().filter(|job| job.job.optimizer == optimizer).collect();
+            let jobs: Vec<&Compared> =
+                self.jobs.iter().filter(|job| job.job.optimizer == optimizer).collect();
             if !jobs.is_empty() {
-                text += &format!("µs per step, {optimizer}, best of the numbers of threads\n{}\n", times(&jobs));
+                text +=
+                    &format!("µs per step, {optimizer}, best of the numbers of threads\n{}\n", times(&jobs));
             }
         }
-        text += &format!("ours\n{}\n", ours(&self.jobs));
-        text += &format!("what must hold\n{}", bounds(&self.jobs));
+        if !self.jobs.is_empty() {
+            text += &format!("ours\n{}\n", ours(&self.jobs));
+            text += &format!("what must hold\n{}", bounds(&self.jobs));
+        }
         text
     }
 
@@ -249,6 +254,7 @@ impl Document {
             "instruction_set": self.jobs.first().map(|job| &job.counted["instruction_set"]),
             "peers": versions,
             "cases": self.jobs.iter().map(Compared::to_json).collect::<Vec<_>>(),
+            "shapes": self.shapes,
         })
     }
 }
@@ -260,7 +266,8 @@ fn times(jobs: &[&Compared]) -> Table {
     for who in std::iter::once(OURS).chain(PEERS.iter().map(|peer| peer.name)) {
         let bests: Vec<Option<Best>> = jobs.iter().map(|job| job.best(who)).collect();
         if bests.iter().any(Option::is_some) {
-            let cell = |best: &Option<Best>| best.as_ref().map_or("–".into(), |b| three_digits(b.microseconds));
+            let cell =
+                |best: &Option<Best>| best.as_ref().map_or("–".into(), |b| three_digits(b.microseconds));
             table.row(std::iter::once(who.to_owned()).chain(bests.iter().map(cell)).collect());
         }
     }
@@ -270,7 +277,16 @@ fn times(jobs: &[&Compared]) -> Table {
 /// Ours beside the limit and the best peer.
 fn ours(jobs: &[Compared]) -> Table {
     let header = [
-        "case", "best peer", "way", "1 thread", "2 threads", "GFLOP/s", "torch.mm", "share", "peer", "threads",
+        "case",
+        "best peer",
+        "way",
+        "1 thread",
+        "2 threads",
+        "GFLOP/s",
+        "torch.mm",
+        "share",
+        "peer",
+        "threads",
         "ratio",
     ];
     let mut table = Table::new(3, header.map(str::to_owned).to_vec());
@@ -287,10 +303,12 @@ fn ours(jobs: &[Compared]) -> Table {
             shown(job.ours_on(2)),
             shown(job.gflops(ours.microseconds)),
             shown(products),
-            products.map_or("–".into(), |products| format!("{:.0} %", products / ours.microseconds * 100.0)),
+            products
+                .map_or("–".into(), |products| format!("{:.0} %", products / ours.microseconds * 100.0)),
             of_peer(|peer| three_digits(peer.microseconds)),
             of_peer(|peer| peer.threads.to_string()),
-            peer.as_ref().map_or("–".into(), |peer| format!("{:.2}", peer.microseconds / ours.microseconds)),
+            peer.as_ref()
+                .map_or("–".into(), |peer| format!("{:.2}", peer.microseconds / ours.microseconds)),
         ]);
     }
     table

@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn a_program_that_ends_is_reported_with_its_last_words() {
         let error = format!("{:#}", shell("read line; echo out of luck >&2").turn("steps 1").unwrap_err());
-        assert!(error.contains("gave no answer to `steps 1`: sh -c") && error.contains("out of luck"), "{error}");
+        assert!(
+            error.contains("gave no answer to `steps 1`: sh -c") && error.contains("out of luck"),
+            "{error}"
+        );
         let error = format!("{:#}", shell("read line; echo hello").turn("steps 1").unwrap_err());
         assert!(error.contains("no JSON"), "{error}");
     }

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::bench::jobs::{ADAM, JOBS, Job, PLAIN, cases};
 use crate::bench::peers::PEERS;
 
+/// What `--case` calls the networks that ours alone is measured on.
+const SHAPES: &str = "shapes";
+
 /// The words after `bench`, read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wishes {
@@ -38,7 +41,7 @@ impl Wishes {
         let (cases, peers): (Vec<_>, Vec<_>) = (cases(), PEERS.iter().map(|peer| peer.name).collect());
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let mut wishes = Self {
-            cases: owned(&cases),
+            cases: owned(&[&cases[..], &[SHAPES]].concat()),
             optimizers: owned(&[PLAIN, ADAM]),
             peers: owned(&peers),
             threads: vec![1, 2],
@@ -54,7 +57,7 @@ impl Wishes {
         while let Some(&word) = words.next() {
             let mut value = || words.next().copied().with_context(|| format!("{word} needs a value"));
             match word {
-                "--case" => wishes.cases = names(word, value()?, &cases)?,
+                "--case" => wishes.cases = names(word, value()?, &[&cases[..], &[SHAPES]].concat())?,
                 "--optimizer" => wishes.optimizers = names(word, value()?, &[PLAIN, ADAM])?,
                 "--peer" => wishes.peers = names(word, value()?, &peers)?,
                 "--threads" => {
@@ -89,7 +92,13 @@ impl Wishes {
 
     /// Whether this job is wished for.
     pub fn job(&self, job: &Job) -> bool {
-        self.cases.iter().any(|wish| wish == job.case) && self.optimizers.iter().any(|wish| wish == job.optimizer)
+        self.cases.iter().any(|wish| wish == job.case)
+            && self.optimizers.iter().any(|wish| wish == job.optimizer)
+    }
+
+    /// Whether ours alone is measured on shapes of interest.
+    pub fn shapes(&self) -> bool {
+        self.cases.iter().any(|wish| wish == SHAPES)
     }
 
     /// Whether this peer is wished for.
@@ -99,7 +108,7 @@ impl Wishes {
 
     /// A part of the jobs or peers is for trying things; the archive keeps whole runs.
     pub fn are_whole(&self) -> bool {
-        JOBS.iter().all(|job| self.job(job)) && PEERS.iter().all(|peer| self.peer(peer.name))
+        self.shapes() && JOBS.iter().all(|job| self.job(job)) && PEERS.iter().all(|peer| self.peer(peer.name))
     }
 
     /// For the line that announces a job.
@@ -149,11 +158,14 @@ mod tests {
     fn wishes_are_read_and_wrong_ones_refused() {
         let wishes = Wishes::read(&[]).unwrap();
         assert!(wishes.are_whole() && wishes.rounds == 5 && !wishes.realtime);
-        assert!(JOBS.iter().all(|job| wishes.job(job)));
+        assert!(wishes.shapes() && JOBS.iter().all(|job| wishes.job(job)));
         let words = ["--case", "xor,ciresan", "--threads", "1", "--realtime", "--json", "run.json"];
         let wishes = Wishes::read(&words).unwrap();
         assert_eq!(JOBS.iter().filter(|job| wishes.job(job)).count(), 2);
-        assert_eq!((wishes.threads.as_slice(), wishes.json.as_deref()), (&[1][..], Some("run.json".as_ref())));
+        assert_eq!(
+            (wishes.threads.as_slice(), wishes.json.as_deref()),
+            (&[1][..], Some("run.json".as_ref()))
+        );
         assert!(!wishes.are_whole() && wishes.realtime);
         let wishes = Wishes::read(&["--optimizer", "adam", "--peer", "jax"]).unwrap();
         assert!(JOBS.iter().all(|job| wishes.job(job) == (job.optimizer == "adam")));

@@ -216,7 +216,9 @@ mod tests {
     fn a_turn_is_a_number_of_steps_or_a_time() {
         assert_eq!(turn("steps 7"), Some(Length::Steps(7)));
         assert_eq!(turn("seconds 0.5"), Some(Length::Seconds(0.5)));
-        for wrong in ["", "steps", "steps 0", "steps -1", "seconds 0", "seconds NaN", "seconds inf", "rounds 3"] {
+        for wrong in
+            ["", "steps", "steps 0", "steps -1", "seconds 0", "seconds NaN", "seconds inf", "rounds 3"]
+        {
             assert_eq!(turn(wrong), None, "{wrong:?}");
         }
     }
