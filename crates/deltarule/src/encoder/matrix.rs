@@ -278,7 +278,7 @@ fn write_numbers<F: Real>(
         let out = &mut out[slots.clone()];
         match plain {
             Some(scale) => {
-                out[0] = F::from_f64(scale.apply(if value.is_nan() { recipe.fill } else { value }))
+                out[0] = F::from_f64(scale.apply(if value.is_nan() { recipe.fill } else { value }));
             }
             None => recipe.write(value, out),
         }
