@@ -12,8 +12,8 @@
 //! w  ← w − η·dw           descend, momentum, rmsprop, adam; weight_gradient_descend does both in one pass
 //! ```
 //!
-//! What it refuses to know: layers, files, clocks, environment variables, `Result`. A slice of the wrong length is a
-//! bug of the caller and a documented panic. It has no dependency.
+//! What it refuses to know: layers, files, clocks (but for how threads wait), environment variables, `Result`. A slice
+//! of the wrong length is a bug of the caller and a documented panic. It has no dependency.
 //!
 //! # Numbers
 //!

@@ -1,19 +1,50 @@
-//! The thread pool: persistent workers, tasks claimed by a counter, the caller taking part.
+//! The thread pool: persistent workers, tasks shared out in advance, the caller taking part.
+//!
+//! # A region
+//!
+//! A call of [`Pool::run`] is a *region*. Participant p of P (0 is the caller) owns the tasks p, p + P, p + 2P, …; who has
+//! finished its own takes those that others have not begun. Two words carry it all, each on a cache line of its own:
+//!
+//! - the *notice*, written by the caller: generation, participants, number of tasks, and the closure beside it;
+//! - each participant's *place*: the generation it was last used in, how many of the owner's tasks are taken
+//!   (*tickets*), whether the owner is inside.
+//!
+//! A region is over when in every place all tickets are taken and nobody is inside. Nobody is waited for who has not
+//! come: a worker that sleeps, was not given a core, or does not exist in a forked child has its tasks done by others.
+//! This is why the number of threads at work may change from one region to the next; what is computed does not depend
+//! on it.
+//!
+//! # Waiting
+//!
+//! Nobody spins for longer than [`SPINS`] rounds. A worker then sleeps until it is rung; the caller, waiting for a
+//! worker inside, sleeps until that one leaves. Ringing costs the caller a system call, so it is done when it pays
+//! ([`Bell`]). Where the cores are needed by others, workers inside are late, and the pool works on fewer
+//! threads for a while ([`Lateness`]).
+
+mod bell;
+mod lateness;
+#[cfg(test)]
+mod tests;
+mod word;
 
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Instant;
 
 use crate::InstructionSet;
 use crate::scratch::{Aligned, WORKSPACE};
+use bell::Bell;
+use lateness::Lateness;
+use word::*;
 
-/// Rounds of `spin_loop` (about 40 µs) that a worker waits for the next job before it sleeps.
+/// Rounds of `spin_loop` (about 40 µs) that anybody waits before sleeping.
 const SPINS: u32 = 1500;
-/// Rounds of `spin_loop` that the caller waits for the last tasks before it lets other threads run.
-const CALLER_SPINS: u32 = 20_000;
+/// Rounds after which an idle worker fetches its own place back, which the caller has looked at.
+const FETCH: u32 = 6;
 
 /// A pool of worker threads and the instruction set that kernels use on it.
 ///
@@ -21,7 +52,8 @@ const CALLER_SPINS: u32 = 20_000;
 /// Workers spin briefly between jobs and then sleep. Dropping the pool ends them.
 ///
 /// A pool may be shared: a `run` while another is under way (from another thread, or from inside a task) executes its
-/// tasks on the calling thread alone.
+/// tasks on the calling thread alone. In a child of `fork`, where the workers do not exist, it works on the calling
+/// thread alone.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,132 +69,281 @@ pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     instruction_set: InstructionSet,
-    /// Set while a job of this pool is under way.
-    busy: AtomicBool,
+    /// Locked while a job of this pool is under way.
+    caller: Mutex<Caller>,
+    /// The process that the workers live in.
+    process: u32,
 }
 
-/// A closure over (participant, task), its lifetime erased: it lives until the job is closed and all have left it.
+/// What the caller of a job knows of earlier ones.
+struct Caller {
+    generation: u64,
+    bell: Bell,
+    lateness: Lateness,
+}
+
+/// A closure over (participant, task), its lifetime erased: it lives until the job is over.
 type Job = *const (dyn Fn(usize, usize) + Sync);
 
-/// `state` is generation · 2³² + OPEN? + number of workers inside the job.
-const OPEN: u64 = 1 << 31;
-const INSIDE: u64 = OPEN - 1;
-const GENERATION: u64 = 1 << 32;
-
+/// Two cache lines, since the processor fetches them in pairs.
 #[repr(align(128))]
 struct OwnLine<T>(T);
 
-struct Shared {
-    state: OwnLine<AtomicU64>,
-    next: OwnLine<AtomicUsize>,
-    job: UnsafeCell<(Option<Job>, usize)>,
-    workspaces: Vec<UnsafeCell<Aligned<f32>>>,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
-    sleepers: AtomicUsize,
-    gate: Mutex<()>,
-    bell: Condvar,
+struct Board {
+    notice: AtomicU64,
+    job: UnsafeCell<Option<Job>>,
     shutdown: AtomicBool,
 }
 
-// SAFETY: `job` is written by the caller only while no job is open and no worker inside (see `run_as`), and read by
-// workers that have counted themselves in; workspace i is used by participant i alone.
+struct Shared {
+    board: OwnLine<Board>,
+    /// By participant.
+    places: Vec<OwnLine<AtomicU64>>,
+    /// How many workers sleep, and which; the worker of participant p is number p − 1.
+    sleepers: OwnLine<AtomicUsize>,
+    asleep: Vec<AtomicBool>,
+    threads: Vec<OnceLock<Thread>>,
+    workspaces: Vec<UnsafeCell<Aligned<f32>>>,
+    panicked: AtomicBool,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    gate: Mutex<()>,
+    left: Condvar,
+}
+
+// SAFETY: `job` is written by the caller only while nobody is inside (see `run_as`), and read by workers inside;
+// workspace i is used by participant i alone.
 unsafe impl Sync for Shared {}
 // SAFETY: the job's closure is `Sync` and outlives its use; nothing else is tied to a thread.
 unsafe impl Send for Shared {}
 
 impl Shared {
+    fn new(workers: usize) -> Self {
+        Self {
+            board: OwnLine(Board {
+                notice: AtomicU64::new(0),
+                job: UnsafeCell::new(None),
+                shutdown: AtomicBool::new(false),
+            }),
+            places: (0..=workers).map(|_| OwnLine(AtomicU64::new(FIRST_GENERATION << LOW_BITS))).collect(),
+            sleepers: OwnLine(AtomicUsize::new(0)),
+            asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            threads: (0..workers).map(|_| OnceLock::new()).collect(),
+            workspaces: (0..workers).map(|_| UnsafeCell::new(Aligned::zeroed(WORKSPACE))).collect(),
+            panicked: AtomicBool::new(false),
+            panic: Mutex::new(None),
+            gate: Mutex::new(()),
+            left: Condvar::new(),
+        }
+    }
+
+    /// Takes the next task of `owner`'s share, if one is left, and sets `enter` in the owner's place.
+    ///
+    /// This fails for a notice whose job is over: all tickets of its generation are taken, or the place is used for a
+    /// newer one.
+    fn claim(&self, notice: Notice, owner: usize, enter: u64) -> Option<usize> {
+        let place = &self.places[owner].0;
+        let mut word = place.load(Ordering::Relaxed);
+        loop {
+            let low = low_bits(word, notice.generation)?;
+            let task = (low / TICKET) as usize * notice.participants + owner;
+            if task >= notice.tasks {
+                return None;
+            }
+            let next = (notice.generation << LOW_BITS) | (low + TICKET) | enter;
+            match place.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(task),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// How many tasks of `owner`'s share have not begun.
+    fn remaining(&self, notice: Notice, owner: usize) -> usize {
+        let word = self.places[owner].0.load(Ordering::Relaxed);
+        let Some(low) = low_bits(word, notice.generation) else { return 0 };
+        let share = notice.tasks.saturating_sub(owner).div_ceil(notice.participants);
+        share.saturating_sub((low / TICKET) as usize)
+    }
+
+    /// Runs the task `first`, then the rest of the own share, then what others have not begun. The first panic is kept
+    /// for the caller and ends the job. `since` is the time before the first task if somebody is asleep.
+    fn work(
+        &self,
+        notice: Notice,
+        participant: usize,
+        first: usize,
+        since: Option<Instant>,
+        job: &(dyn Fn(usize, usize) + Sync),
+    ) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            job(participant, first);
+            let mut done = 1;
+            for owner in (participant..notice.participants).chain(0..participant) {
+                loop {
+                    // Looking at the clock after every short task would cost more than it brings.
+                    if let Some(since) = since
+                        && u32::is_power_of_two(done)
+                    {
+                        self.ring_where_worth(notice, since, done);
+                    }
+                    let Some(task) = self.claim(notice, owner, 0) else { break };
+                    job(participant, task);
+                    done += 1;
+                }
+            }
+        }));
+        if let Err(payload) = outcome {
+            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+            self.panicked.store(true, Ordering::Release);
+            self.abandon(notice);
+        }
+    }
+
+    /// Takes all tickets, so that no further task begins.
+    fn abandon(&self, notice: Notice) {
+        for place in &self.places[..notice.participants] {
+            let mut word = place.0.load(Ordering::Relaxed);
+            loop {
+                let flags = low_bits(word, notice.generation).unwrap_or(0) & (INSIDE | WAITED);
+                let next = notice.generation << LOW_BITS | ALL_TICKETS | flags;
+                match place.0.compare_exchange_weak(word, next, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => break,
+                    Err(now) => word = now,
+                }
+            }
+        }
+    }
+
+    fn worker(&self, participant: usize) {
+        let _ = self.threads[participant - 1].set(thread::current());
+        let (board, place) = (&self.board.0, &self.places[participant].0);
+        let (mut seen, mut idle) = (0, 0);
+        loop {
+            let word = board.notice.load(Ordering::Acquire);
+            if word != seen {
+                seen = word;
+                let notice = Notice::of(word, self.places.len());
+                if participant < notice.participants {
+                    idle = 0;
+                    if let Some(first) = self.claim(notice, participant, INSIDE) {
+                        // SAFETY: this worker is inside, so the caller neither replaces the job nor returns before
+                        // it has left; and the notice has been read after the job was written.
+                        if let Some(job) = unsafe { *board.job.get() } {
+                            // SAFETY: as above, the closure is alive.
+                            self.work(notice, participant, first, self.if_any_sleeps(), unsafe { &*job });
+                        }
+                        self.leave(place);
+                    }
+                }
+            } else if board.shutdown.load(Ordering::Acquire) {
+                return;
+            } else if idle < SPINS {
+                idle += 1;
+                if idle == FETCH {
+                    place.fetch_or(0, Ordering::Relaxed);
+                }
+                std::hint::spin_loop();
+            } else {
+                self.sleep(participant, seen);
+                idle = 0;
+            }
+        }
+    }
+
+    fn leave(&self, place: &AtomicU64) {
+        let before = place.fetch_and(!(INSIDE | WAITED), Ordering::Release);
+        if before & WAITED != 0 {
+            // Locked, so that the caller is either before its look at the place or already asleep.
+            drop(self.gate());
+            self.left.notify_all();
+        }
+    }
+
     fn gate(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims and runs tasks until none is left. The first panic is kept for the caller and ends the job.
-    fn work(&self, participant: usize, tasks: usize, job: &(dyn Fn(usize, usize) + Sync)) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let task = self.next.0.fetch_add(1, Ordering::Relaxed);
-                if task >= tasks {
-                    break;
-                }
-                job(participant, task);
-            }
-        }));
-        if let Err(payload) = outcome {
-            self.next.0.store(tasks, Ordering::Relaxed);
-            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+    /// Sleeps until rung, or for no time if there is something newer than `seen`.
+    fn sleep(&self, participant: usize, seen: u64) {
+        let (asleep, board) = (&self.asleep[participant - 1], &self.board.0);
+        self.sleepers.0.fetch_add(1, Ordering::SeqCst);
+        asleep.store(true, Ordering::SeqCst);
+        // A notice that comes between this look and the sleep rings, or is done by others if the caller did not yet see
+        // the sleeper; the end of the pool always rings.
+        if board.notice.load(Ordering::SeqCst) == seen && !board.shutdown.load(Ordering::SeqCst) {
+            thread::park();
         }
+        self.awaken(participant);
     }
 
-    /// Whether `state` shows a job that this worker, last in generation `seen`, has not yet entered.
-    fn is_news(state: u64, seen: u64) -> bool {
-        state & OPEN != 0 && state / GENERATION != seen
-    }
-
-    fn worker(&self, participant: usize) {
-        let mut seen = 0;
-        let mut spins = 0;
-        loop {
-            let state = self.state.0.load(Ordering::Acquire);
-            if Self::is_news(state, seen) {
-                let entered =
-                    self.state.0.compare_exchange(state, state + 1, Ordering::AcqRel, Ordering::Relaxed);
-                if entered.is_ok() {
-                    seen = state / GENERATION;
-                    // SAFETY: this worker is counted in `state`, so the caller neither replaces the job nor
-                    // returns before the count is given back below.
-                    let (job, tasks) = unsafe { *self.job.get() };
-                    if let Some(job) = job {
-                        // SAFETY: as above, the closure is alive.
-                        self.work(participant, tasks, unsafe { &*job });
-                    }
-                    self.state.0.fetch_sub(1, Ordering::Release);
-                }
-                spins = 0;
-            } else if self.shutdown.load(Ordering::Acquire) {
-                return;
-            } else if spins < SPINS {
-                spins += 1;
-                std::hint::spin_loop();
-            } else {
-                self.sleep(seen);
-                spins = 0;
-            }
+    /// Notes that the worker is awake; whether it was asleep.
+    fn awaken(&self, participant: usize) -> bool {
+        let asleep = &self.asleep[participant - 1];
+        let was_asleep = asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::AcqRel);
+        if was_asleep {
+            self.sleepers.0.fetch_sub(1, Ordering::Relaxed);
         }
+        was_asleep
     }
 
-    /// Sleeps until there is a job after generation `seen`, or the pool ends.
-    fn sleep(&self, seen: u64) {
-        let mut gate = self.gate();
-        // Announced before the state is read, both sequentially consistent: either the caller sees the sleeper and
-        // rings, or the sleeper sees the job.
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        while !Self::is_news(self.state.0.load(Ordering::SeqCst), seen)
-            && !self.shutdown.load(Ordering::SeqCst)
+    fn ring(&self, participant: usize) {
+        if self.awaken(participant)
+            && let Some(thread) = self.threads[participant - 1].get()
         {
-            gate = self.bell.wait(gate).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn ring(&self) {
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            drop(self.gate());
-            self.bell.notify_all();
+            thread.unpark();
         }
     }
-}
 
-/// Gives `busy` back when the job ends, also by a panic.
-struct Busy<'a>(&'a AtomicBool);
+    fn if_any_sleeps(&self) -> Option<Instant> {
+        (self.sleepers.0.load(Ordering::Relaxed) > 0).then(Instant::now)
+    }
 
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+    /// Rings one sleeper whose share is worth it: `done` tasks have been done since `since`.
+    #[cold]
+    fn ring_where_worth(&self, notice: Notice, since: Instant, done: u32) {
+        let sleeper = (1..notice.participants).find(|&participant| {
+            self.asleep[participant - 1].load(Ordering::Relaxed) && self.remaining(notice, participant) > 0
+        });
+        if let Some(sleeper) = sleeper {
+            let remaining = self.remaining(notice, sleeper) as f64;
+            if since.elapsed().as_secs_f64() / f64::from(done) * remaining > bell::WORTH.as_secs_f64() {
+                self.ring(sleeper);
+            }
+        }
+    }
+
+    /// Spins until nobody is inside, but not for long: the first who then still is.
+    fn first_inside(&self, participants: usize) -> Option<usize> {
+        let mut spins = 0;
+        (1..participants).find(|&participant| {
+            while self.places[participant].0.load(Ordering::Acquire) & INSIDE != 0 {
+                spins += 1;
+                if spins > SPINS {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            false
+        })
+    }
+
+    /// Sleeps until this worker has left.
+    fn wait_for(&self, participant: usize) {
+        let place = &self.places[participant].0;
+        let mut gate = self.gate();
+        while place.fetch_or(WAITED, Ordering::Acquire) & INSIDE != 0 {
+            gate = self.left.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+        place.fetch_and(!WAITED, Ordering::Relaxed);
     }
 }
 
 impl Pool {
     /// A pool of `threads` threads, the caller being one of them (so 1 starts none), with the best instruction set of
     /// the machine.
+    ///
+    /// No more threads are started than this process may use cores at once: further ones could only get in each other's
+    /// way.
     ///
     /// # Panics
     /// If `threads` is 0, or the system refuses to start a thread.
@@ -177,19 +358,23 @@ impl Pool {
     pub fn with_instruction_set(threads: usize, instruction_set: InstructionSet) -> Self {
         assert!(threads > 0, "a pool has at least one thread, the caller's");
         assert!(instruction_set.is_available(), "this machine cannot run {}", instruction_set.name());
-        let shared = Arc::new(Shared {
-            state: OwnLine(AtomicU64::new(0)),
-            next: OwnLine(AtomicUsize::new(0)),
-            job: UnsafeCell::new((None, 0)),
-            workspaces: (1..threads).map(|_| UnsafeCell::new(Aligned::zeroed(WORKSPACE))).collect(),
-            panic: Mutex::new(None),
-            sleepers: AtomicUsize::new(0),
-            gate: Mutex::new(()),
-            bell: Condvar::new(),
-            shutdown: AtomicBool::new(false),
-        });
-        let mut pool = Self { shared, workers: Vec::new(), instruction_set, busy: AtomicBool::new(false) };
-        for participant in 1..threads {
+        // The tests of this crate let more threads take part than a small machine has cores.
+        let cores = if cfg!(test) { threads } else { thread::available_parallelism().map_or(1, usize::from) };
+        let workers = threads.min(cores) - 1;
+        let shared = Arc::new(Shared::new(workers));
+        let caller = Caller {
+            generation: FIRST_GENERATION,
+            bell: Bell::new(),
+            lateness: Lateness::new((workers + 1).ilog2().min(MOST_HALVINGS)),
+        };
+        let mut pool = Self {
+            shared,
+            workers: Vec::new(),
+            instruction_set,
+            caller: Mutex::new(caller),
+            process: std::process::id(),
+        };
+        for participant in 1..=workers {
             let shared = Arc::clone(&pool.shared);
             let worker = thread::Builder::new()
                 .name(format!("deltarule-{participant}"))
@@ -200,7 +385,7 @@ impl Pool {
         pool
     }
 
-    /// The number of threads, the caller's included.
+    /// The number of threads, the caller's included: those asked for, or as many as there are cores for.
     pub fn threads(&self) -> usize {
         self.workers.len() + 1
     }
@@ -210,7 +395,7 @@ impl Pool {
         self.instruction_set
     }
 
-    /// Calls `f(task)` once for every task in `0..tasks`, on whichever thread claims it, and returns when all are done.
+    /// Calls `f(task)` once for every task in `0..tasks`, on whichever thread takes it, and returns when all are done.
     ///
     /// # Panics
     /// If a task panics, its panic is raised here once every task under way has ended; tasks not yet begun are
@@ -222,41 +407,117 @@ impl Pool {
     /// [`run`](Self::run) that also tells the task who runs it: 0 is the caller, workers count from 1. Tasks with the
     /// same participant never overlap within one call.
     pub(crate) fn run_as(&self, tasks: usize, f: impl Fn(usize, usize) + Sync) {
-        let alone = tasks <= 1 || self.workers.is_empty() || self.busy.swap(true, Ordering::Acquire);
-        if alone {
-            for task in 0..tasks {
-                f(0, task);
+        if tasks > 1
+            && !self.workers.is_empty()
+            && let Some(caller) = self.lock_caller()
+        {
+            if tasks <= MOST_TASKS {
+                self.run_together(caller, tasks, &f);
+            } else {
+                let group = tasks.div_ceil(MOST_TASKS);
+                self.run_together(caller, tasks.div_ceil(group), &|participant, index| {
+                    (index * group..tasks.min((index + 1) * group)).for_each(|task| f(participant, task));
+                });
             }
+        } else {
+            (0..tasks).for_each(|task| f(0, task));
+        }
+    }
+
+    /// The caller's knowledge, if no job is under way.
+    fn lock_caller(&self) -> Option<MutexGuard<'_, Caller>> {
+        match self.caller.try_lock() {
+            Ok(caller) => Some(caller),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn run_together(
+        &self,
+        mut caller: MutexGuard<'_, Caller>,
+        tasks: usize,
+        job: &(dyn Fn(usize, usize) + Sync),
+    ) {
+        let shared = &*self.shared;
+        let sleepers = shared.sleepers.0.load(Ordering::Relaxed) > 0;
+        let began = (sleepers || caller.lateness.watches()).then(Instant::now);
+        let halvings = began.map_or(0, |now| caller.lateness.halvings(now));
+        let participants = participants(self.threads(), halvings, tasks);
+        if participants == 1 {
+            drop(caller);
+            (0..tasks).for_each(|task| job(0, task));
             return;
         }
-        let busy = Busy(&self.busy);
-        let shared = &*self.shared;
-        let job: &(dyn Fn(usize, usize) + Sync) = &f;
-        // SAFETY: only the lifetime changes; `f` outlives the job, which ends below before this function returns.
-        let erased = unsafe {
-            std::mem::transmute::<&(dyn Fn(usize, usize) + Sync), &'static (dyn Fn(usize, usize) + Sync)>(job)
-        };
-        // SAFETY: `busy` was free, so the last job is closed and every worker has left it: nobody reads `job` now.
-        unsafe { *shared.job.get() = (Some(std::ptr::from_ref(erased)), tasks) };
-        shared.next.0.store(0, Ordering::Relaxed);
-        let generation = shared.state.0.load(Ordering::Relaxed) / GENERATION + 1;
-        shared.state.0.store(((generation & 0xffff_ffff) * GENERATION) | OPEN, Ordering::SeqCst);
-        shared.ring();
-        shared.work(0, tasks, job);
-        shared.state.0.fetch_and(!OPEN, Ordering::AcqRel);
-        let mut spins = 0;
-        while shared.state.0.load(Ordering::Acquire) & INSIDE != 0 {
-            spins += 1;
-            if spins < CALLER_SPINS {
-                std::hint::spin_loop();
-            } else {
-                thread::yield_now();
-            }
+        let notice = self.announce(&mut caller, halvings, tasks, job);
+        let rings = began.filter(|_| sleepers);
+        if let Some(now) = rings
+            && caller.bell.rings_at_once(now)
+        {
+            (1..participants).for_each(|participant| shared.ring(participant));
         }
-        let panic = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(busy);
+        shared.work(notice, 0, 0, rings, job);
+        let late = shared.first_inside(participants);
+        if late.is_some() || began.is_some() {
+            self.end_slowly(&mut caller, participants, late, began, rings);
+        }
+        let panic = if shared.panicked.load(Ordering::Relaxed) {
+            shared.panicked.store(false, Ordering::Relaxed);
+            shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+        } else {
+            None
+        };
+        drop(caller);
         if let Some(payload) = panic {
             resume_unwind(payload);
+        }
+    }
+
+    /// Opens a job, its first task taken by the caller.
+    fn announce(
+        &self,
+        caller: &mut Caller,
+        halvings: u32,
+        tasks: usize,
+        job: &(dyn Fn(usize, usize) + Sync),
+    ) -> Notice {
+        let shared = &*self.shared;
+        caller.generation = (caller.generation + 1) % GENERATIONS;
+        let generation = caller.generation;
+        if generation.is_multiple_of(GENERATIONS / 4) {
+            // A place that no job has used for so long must not look newer than the jobs to come. Nobody is inside.
+            let last = generation.wrapping_sub(1) << LOW_BITS | ALL_TICKETS;
+            shared.places.iter().for_each(|place| place.0.store(last, Ordering::Relaxed));
+        }
+        let word = generation << LOW_BITS | u64::from(halvings) << TASK_BITS | tasks as u64;
+        // SAFETY: only the lifetime changes; the closure outlives the job, which ends before `run_together` returns.
+        let job = unsafe {
+            std::mem::transmute::<&(dyn Fn(usize, usize) + Sync), &'static (dyn Fn(usize, usize) + Sync)>(job)
+        };
+        // SAFETY: `caller` is locked, so the last job is over and nobody inside: nobody reads `job` now.
+        unsafe { *shared.board.0.job.get() = Some(std::ptr::from_ref(job)) };
+        shared.places[0].0.store(generation << LOW_BITS | TICKET, Ordering::Relaxed);
+        shared.board.0.notice.store(word, Ordering::Release);
+        Notice::of(word, self.threads())
+    }
+
+    /// The end of a job in which somebody is late, or which is being timed.
+    #[cold]
+    fn end_slowly(
+        &self,
+        caller: &mut Caller,
+        participants: usize,
+        late: Option<usize>,
+        began: Option<Instant>,
+        rings: Option<Instant>,
+    ) {
+        let waiting = Instant::now();
+        if late.is_some() {
+            (1..participants).for_each(|participant| self.shared.wait_for(participant));
+            caller.lateness.waited(began, waiting, Instant::now());
+        }
+        if let Some(began) = rings {
+            caller.bell.ended(began, waiting);
         }
     }
 
@@ -297,8 +558,15 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.shutdown.store(true, Ordering::SeqCst);
-        self.shared.ring();
+        if std::process::id() != self.process {
+            // A forked child: the workers live in the parent only, and there is nobody to join.
+            self.workers.drain(..).for_each(std::mem::forget);
+            return;
+        }
+        self.shared.board.0.shutdown.store(true, Ordering::SeqCst);
+        for worker in &self.workers {
+            worker.thread().unpark();
+        }
         for worker in self.workers.drain(..) {
             // A worker catches the panics of its tasks, so this cannot fail; and a drop must not panic.
             let _ = worker.join();
@@ -334,83 +602,3 @@ impl<T> Shareable<T> {
 unsafe impl<T: Send> Sync for Shareable<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Shareable<T> {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_task_runs_once() {
-        for threads in [1, 2, 3, 7] {
-            let pool = Pool::new(threads);
-            assert_eq!(pool.threads(), threads);
-            for tasks in [0, 1, 2, 3, 50, 1000] {
-                let counts: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
-                pool.run(tasks, |task| {
-                    counts[task].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
-            }
-        }
-    }
-
-    #[test]
-    fn many_short_jobs_with_sleep_between() {
-        let pool = Pool::new(3);
-        let sum = AtomicUsize::new(0);
-        for round in 0..2000 {
-            pool.run(4, |_| {
-                sum.fetch_add(1, Ordering::Relaxed);
-            });
-            if round % 500 == 0 {
-                // Long enough that the workers fall asleep and must be rung.
-                thread::sleep(std::time::Duration::from_millis(3));
-            }
-        }
-        assert_eq!(sum.into_inner(), 8000);
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
-        let pool = Pool::new(2);
-        for bad in [0, 5, 9] {
-            let caught = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(10, |task| assert!(task != bad, "task {task} fails"));
-            }));
-            let message =
-                *caught.expect_err("the panic is raised").downcast::<String>().expect("its message");
-            assert_eq!(message, format!("task {bad} fails"));
-            let sum = AtomicUsize::new(0);
-            pool.run(10, |task| {
-                sum.fetch_add(task, Ordering::Relaxed);
-            });
-            assert_eq!(sum.into_inner(), 45);
-        }
-    }
-
-    #[test]
-    fn nested_runs_and_shared_pools_work() {
-        let pool = Pool::new(2);
-        let sum = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    for _ in 0..50 {
-                        pool.run(4, |_| {
-                            pool.run(3, |_| {
-                                sum.fetch_add(1, Ordering::Relaxed);
-                            });
-                        });
-                    }
-                });
-            }
-        });
-        assert_eq!(sum.into_inner(), 3 * 50 * 4 * 3);
-    }
-
-    #[test]
-    #[should_panic(expected = "at least one thread")]
-    fn zero_threads_are_refused() {
-        Pool::new(0);
-    }
-}
