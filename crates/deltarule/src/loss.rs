@@ -4,7 +4,7 @@
 //! [`Loss::value_and_delta`] returns is the weighted *sum* Σ_r weight_r·C_r, and δ_L = ∂(that sum)/∂z_L row by row:
 //! the division by W comes with the gradients, so that sums over machines can be added first.
 
-use deltarule_kernels::{Activation, Pool, Real, activate_backward};
+use deltarule_kernels::{Activation, OutputRows, Pool, Real, activate_backward};
 use serde::{Deserialize, Serialize};
 
 use crate::activation;
@@ -140,26 +140,63 @@ impl Loss {
         weights: Option<&[F]>,
         mut delta: Option<&mut [F]>,
     ) -> f64 {
-        let outputs = targets.outputs();
         assert_eq!(z.len(), a.len(), "z and a are of one shape");
         let mut sum = 0.0;
+        self.each_row(0, z, a, targets, weights, delta.as_deref_mut(), |_, cost| sum += cost);
+        if let Some(delta) = delta {
+            self.through_output(pool, targets.outputs(), z, a, delta);
+        }
+        sum
+    }
+
+    /// [`value_and_delta`](Self::value_and_delta) of some rows of a batch, each row's cost for itself: `targets` and
+    /// `weights` are the whole batch's.
+    ///
+    /// # Panics
+    /// Where lengths do not agree.
+    pub fn rows<F: Real>(
+        &self,
+        pool: &Pool,
+        output: OutputRows<'_, F>,
+        targets: TargetsView<'_, F>,
+        weights: Option<&[F]>,
+    ) {
+        let OutputRows { rows, z, a, delta, costs } = output;
+        self.each_row(rows.start, z, a, targets, weights, Some(&mut *delta), |row, cost| costs[row] = cost);
+        self.through_output(pool, targets.outputs(), z, a, delta);
+    }
+
+    /// Calls `cost` with each row's number among those of `z` and its weighted cost; row 0 there is row `first` of the
+    /// batch.
+    fn each_row<F: Real>(
+        &self,
+        first: usize,
+        z: &[F],
+        a: &[F],
+        targets: TargetsView<'_, F>,
+        weights: Option<&[F]>,
+        mut delta: Option<&mut [F]>,
+        mut cost: impl FnMut(usize, f64),
+    ) {
+        let outputs = targets.outputs();
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
-            let weight = weights.map_or(F::ONE, |weights| weights[row]);
+            let weight = weights.map_or(F::ONE, |weights| weights[first + row]);
             let delta = delta.as_deref_mut().map(|delta| &mut delta[row * outputs..][..outputs]);
             let value = if self.cost == Cost::CrossEntropy {
-                self.cross_entropy_row(z, a, targets, row, weight, delta)
+                self.cross_entropy_row(z, a, targets, first + row, weight, delta)
             } else {
-                self.separate_outputs_row(z, a, targets, row, weight, delta)
+                self.separate_outputs_row(z, a, targets, first + row, weight, delta)
             };
-            sum += weight.to_f64() * value;
+            cost(row, weight.to_f64() * value);
         }
-        if let Some(delta) = delta
-            && !self.is_fused()
-        {
+    }
+
+    /// δ = ∂C/∂ŷ ⊙ f', where `delta` is not δ already.
+    fn through_output<F: Real>(&self, pool: &Pool, outputs: usize, z: &[F], a: &[F], delta: &mut [F]) {
+        if !self.is_fused() {
             let z = self.output.needs_z().then_some(z);
             activate_backward(pool, self.output, outputs, z, a, delta);
         }
-        sum
     }
 
     /// Whether δ comes from the logits directly (δ = weight·(ŷ − y)) instead of from ∂C/∂ŷ times f'.

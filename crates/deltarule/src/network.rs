@@ -11,6 +11,7 @@
 
 mod inference;
 mod spec;
+mod step;
 mod zeros;
 
 use std::ops::Range;
@@ -21,6 +22,8 @@ use crate::dataset::Batch;
 use crate::init::Initializer;
 use crate::layer::{BatchNorm, Dense, Engine, Kept, Layer, LayerInput, LayerNorm, Pass, Tensor, TensorKind};
 use crate::random::{Purpose, stream};
+
+use step::Tail;
 
 pub use inference::Inference;
 pub use spec::{LayerSpec, NetworkSpec};
@@ -37,6 +40,8 @@ pub struct Network<F> {
     buffers: Vec<F>,
     /// Each layer's stretch of `params` and of `buffers`.
     stretches: Vec<(Range<usize>, Range<usize>)>,
+    /// The dense layers at the end that step together, if there are any.
+    tail: Option<Tail>,
 }
 
 /// Everything that a forward and backward pass write, allocated once for the largest batch.
@@ -46,6 +51,8 @@ pub struct Workspace<F: Real> {
     /// What each layer keeps, by its index.
     pub kept: Vec<Kept<F>>,
     scratch: Scratch<F>,
+    /// Each row's weighted cost.
+    costs: Vec<f64>,
     embedding_spare: Vec<F>,
     zeros: Option<Zeros>,
 }
@@ -177,6 +184,7 @@ impl<F: Real> Network<F> {
             buffer_names: self.buffer_names.clone(),
             buffers: cast(&self.buffers),
             stretches: self.stretches.clone(),
+            tail: self.tail.clone(),
         }
     }
 
@@ -195,7 +203,7 @@ impl<F: Real> Network<F> {
         }
         let kept = self.layers.iter().enumerate().map(|(i, layer)| layer.keep(rows, i == last)).collect();
         let zeros = Zeros::of_first(&self.layers, rows);
-        Workspace { rows, kept, scratch, embedding_spare, zeros }
+        Workspace { rows, kept, scratch, costs: vec![0.0; rows], embedding_spare, zeros }
     }
 
     /// Bytes that [`Network::workspace`] takes for `rows` rows, packing space apart, from the spec alone.
@@ -237,6 +245,18 @@ impl<F: Real> Network<F> {
         if let (0, Some(zeros)) = (index, &mut ws.zeros) {
             zeros.look(pool, batch.rows, batch.dense);
         }
+        self.forward_looked(pool, ws, batch, index, pass);
+    }
+
+    /// The same after the batch's zeros have been looked at.
+    fn forward_looked(
+        &self,
+        pool: &Pool,
+        ws: &mut Workspace<F>,
+        batch: &Batch<'_, F>,
+        index: usize,
+        pass: Pass,
+    ) {
         let (before, after) = ws.kept.split_at_mut(index);
         let (input, kept) = (self.input_of(before, ws.zeros.as_ref(), batch), &mut after[0]);
         let params = self.layer_params(index);
@@ -345,47 +365,6 @@ impl<F: Real> Network<F> {
                 }
             }
             Layer::Dense(_) => unreachable!("done above"),
-        }
-    }
-
-    /// The backward pass with the plain update w ← w − η·∂C/∂w in it, each layer's as soon as the one before has its
-    /// ∂C/∂a: the same bits as [`Network::backward`] and then the update, without storing the weights' gradients.
-    /// `spare` is what `grads` is to `backward`.
-    pub fn backward_and_descend(
-        &mut self,
-        pool: &Pool,
-        ws: &mut Workspace<F>,
-        batch: &Batch<'_, F>,
-        total: F,
-        learning_rate: F,
-        spare: &mut [F],
-    ) {
-        for index in (0..self.layers.len()).rev() {
-            let range = self.layer_range(index);
-            if let Layer::Dense(layer) = &self.layers[index] {
-                self.delta_and_input_gradient(pool, ws, batch, layer, index);
-                let (before, after) = ws.kept.split_at_mut(index);
-                let input = self.input_of(before, ws.zeros.as_ref(), batch);
-                let mut engine = Engine { pool, scratch: &mut ws.scratch };
-                let (params, spare) = (&mut self.params[range.clone()], &mut spare[range]);
-                layer.gradient_descend(
-                    &mut engine,
-                    &input,
-                    &after[0].delta,
-                    total,
-                    learning_rate,
-                    params,
-                    spare,
-                );
-            } else {
-                self.backward_layer(pool, ws, batch, index, total, spare);
-                deltarule_kernels::descend(
-                    pool,
-                    &mut self.params[range.clone()],
-                    &spare[range],
-                    learning_rate,
-                );
-            }
         }
     }
 

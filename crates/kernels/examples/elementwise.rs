@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use deltarule_kernels::{
-    Activation, InstructionSet, Pool, activate_backward, activate_in_place, adam, descend, momentum,
+    Activation, InstructionSet, Pool, Rule, Updated, activate_backward, activate_in_place, descend, update,
 };
 
 const ACTIVATIONS: [Activation; 13] = [
@@ -58,9 +58,13 @@ fn main() {
         let start: Vec<f32> = (0..length).map(|i| (i % 17) as f32 * 0.2 - 1.6).collect();
         let (mut w, mut m, mut v) = (start.clone(), vec![0.0; length], vec![0.0; length]);
         let plain = median(length, || descend(&pool, &mut w, &start, 1e-9));
-        let with_momentum = median(length, || momentum(&pool, &mut w, &start, &mut m, 1e-9, 0.9, false));
+        let rule = Rule::Momentum { learning_rate: 1e-9, mu: 0.9, nesterov: false };
+        let with_momentum = median(length, || {
+            update(&pool, &rule, Updated { w: &mut w, first: &mut m, second: &mut [] }, &start);
+        });
         let with_adam = median(length, || {
-            adam(&pool, &mut w, &start, &mut m, &mut v, 1e-9, 0.9, 0.999, 1e-8, 0.1, 0.001, 0.0);
+            let rule = Rule::adam(1e-9, 0.9, 0.999, 1e-8, 0.1, 0.001, 0.0);
+            update(&pool, &rule, Updated { w: &mut w, first: &mut m, second: &mut v }, &start);
         });
         println!("{length} numbers: descend {plain:.0}, momentum {with_momentum:.0}, adam {with_adam:.0}");
     }

@@ -7,8 +7,8 @@
 use std::time::Instant;
 
 use deltarule_kernels::{
-    InstructionSet, Nonzeros, Pool, Scratch, affine, affine_nonzero, weight_gradient_descend,
-    weight_gradient_descend_nonzero,
+    InstructionSet, Nonzeros, Pool, Rule, Scratch, Updated, affine, affine_nonzero, weight_gradient_update,
+    weight_gradient_update_nonzero,
 };
 
 const SHAPES: [(usize, usize); 6] = [(10, 30), (64, 128), (128, 512), (128, 2500), (512, 192), (512, 384)];
@@ -40,12 +40,12 @@ fn main() {
         let (delta, mut z) = (numbers(batch * fan_out), numbers(batch * fan_out));
         let mut scratch = Scratch::for_product(batch, FAN_IN, fan_out);
         let mut nonzeros = Nonzeros::new(batch, FAN_IN);
-        let (total, rate) = (batch as f32, 1e-9);
+        let (total, rate) = (batch as f32, Rule::Descend { learning_rate: 1e-9 });
         let [_, dense, dense_descend] = median(|i| {
             let began = Instant::now();
             affine(&pool, &mut scratch, batch, FAN_IN, fan_out, &xs[i], &w, Some(&b), &mut z);
             let multiplied = Instant::now();
-            weight_gradient_descend(
+            weight_gradient_update(
                 &pool,
                 &mut scratch,
                 batch,
@@ -54,8 +54,8 @@ fn main() {
                 &xs[i],
                 &delta,
                 total,
-                rate,
-                &mut w,
+                &rate,
+                Updated::stateless(&mut w),
             );
             [began, began, multiplied, Instant::now()]
         });
@@ -65,7 +65,7 @@ fn main() {
             let found = Instant::now();
             affine_nonzero(&pool, &mut scratch, &nonzeros, fan_out, &xs[i], &w, Some(&b), &mut z);
             let multiplied = Instant::now();
-            weight_gradient_descend_nonzero(
+            weight_gradient_update_nonzero(
                 &pool,
                 &mut scratch,
                 &nonzeros,
@@ -73,8 +73,8 @@ fn main() {
                 &xs[i],
                 &delta,
                 total,
-                rate,
-                &mut w,
+                &rate,
+                Updated::stateless(&mut w),
             );
             [began, found, multiplied, Instant::now()]
         });

@@ -5,7 +5,8 @@
 use std::time::Instant;
 
 use deltarule_kernels::{
-    InstructionSet, Pool, Scratch, affine, back_product, weight_gradient, weight_gradient_descend,
+    InstructionSet, Pool, Rule, Scratch, Updated, affine, back_product, weight_gradient,
+    weight_gradient_update,
 };
 
 const SHAPES: [(usize, usize, usize); 9] = [
@@ -54,8 +55,8 @@ fn main() {
             weight_gradient(&pool, &mut scratch, batch, fan_in, fan_out, &x, &delta, 128.0, &mut dw);
         });
         let descend = median(flops, || {
-            let total = 128.0;
-            weight_gradient_descend(
+            let (total, rule) = (128.0, Rule::Descend { learning_rate: 1e-9 });
+            weight_gradient_update(
                 &pool,
                 &mut scratch,
                 batch,
@@ -64,8 +65,8 @@ fn main() {
                 &x,
                 &delta,
                 total,
-                1e-9,
-                &mut w,
+                &rule,
+                Updated::stateless(&mut w),
             );
         });
         print!("{:>22}", format!("{batch} x {fan_in} x {fan_out}"));

@@ -18,7 +18,7 @@ const SERIAL: usize = 16_384;
 
 /// Numbers that a compiled loop may take at once: four vectors of 16. A loop does the rest one number at a time, so in
 /// single precision a rest is padded to a group; in double precision, where each number is a call, it is not.
-const GROUP: usize = 64;
+pub(crate) const GROUP: usize = 64;
 
 /// How many of `length` numbers are worked on in place; the others are padded to a group.
 fn in_place<F: Real>(length: usize) -> usize {
@@ -26,7 +26,7 @@ fn in_place<F: Real>(length: usize) -> usize {
 }
 
 /// Any activation but softmax.
-fn forward<F: Real>(isa: InstructionSet, activation: Activation, values: &mut [F]) {
+pub(crate) fn forward<F: Real>(isa: InstructionSet, activation: Activation, values: &mut [F]) {
     let (whole, rest) = values.split_at_mut(in_place::<F>(values.len()));
     if !whole.is_empty() {
         vectorised(isa, Forward { activation, values: whole });
@@ -40,7 +40,7 @@ fn forward<F: Real>(isa: InstructionSet, activation: Activation, values: &mut [F
 }
 
 /// Any activation but softmax; `source` is z if the activation needs it, else a.
-fn backward<F: Real>(isa: InstructionSet, activation: Activation, source: &[F], delta: &mut [F]) {
+pub(crate) fn backward<F: Real>(isa: InstructionSet, activation: Activation, source: &[F], delta: &mut [F]) {
     let (whole, rest) = delta.split_at_mut(in_place::<F>(delta.len()));
     let (whole_source, rest_source) = source.split_at(whole.len());
     if !whole.is_empty() {
@@ -196,7 +196,7 @@ fn row_sum<F: Real>(row: &[F]) -> F {
     rest.iter().fold(sum, |sum, &value| sum + value)
 }
 
-fn softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]) {
+pub(crate) fn softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]) {
     vectorised(isa, SubtractMax { units, values: &mut *values });
     forward(isa, Activation::Exp, values);
     vectorised(isa, Normalise { units, values });

@@ -9,7 +9,7 @@
 //! δ  = upstream ⊙ f'      activate_backward
 //! dx = δ·wᵀ               back_product
 //! dw = xᵀ·δ / W           weight_gradient    db = Σ δ / W        bias_gradient
-//! w  ← w − η·dw           descend, momentum, rmsprop, adam; weight_gradient_descend does both in one pass
+//! w  ← w − η·dw …         update, by a Rule: descent, momentum, RMSprop, Adam; weight_gradient_update does both in one pass
 //! ```
 //!
 //! What it refuses to know: layers, files, clocks (but for how threads wait), environment variables, `Result`. A slice
@@ -56,8 +56,10 @@ mod real;
 pub mod reference;
 mod scratch;
 mod sparse;
+mod stack;
 mod sum;
 mod sweep;
+mod update;
 mod vector_math;
 
 pub use activation::Activation;
@@ -67,17 +69,19 @@ pub use activation_kernel::{
 };
 pub use gather::gather_rows;
 pub use isa::InstructionSet;
-pub use nonzero::{Nonzeros, affine_nonzero, weight_gradient_descend_nonzero, weight_gradient_nonzero};
+pub use nonzero::{Nonzeros, affine_nonzero, weight_gradient_nonzero, weight_gradient_update_nonzero};
 pub use pool::Pool;
 pub use product::{
     PIECE, PackedWeights, Transpose, affine, back_product, bias_gradient, matmul, weight_gradient,
-    weight_gradient_descend,
+    weight_gradient_update,
 };
 pub use real::Real;
 pub use scratch::Scratch;
 pub use sparse::{gather_add, scatter_add};
+pub use stack::{KeepsRows, LayerRows, MAX_LAYERS, OutputRows, Stack, StackLayer, StepInput};
 pub use sum::{abs_max, dot64, sum_squares64, sum64};
-pub use sweep::{adam, axpy, descend, momentum, rmsprop, scale};
+pub use sweep::{axpy, descend, scale, update};
+pub use update::{Rule, Updated};
 
 /// The README's examples, compiled and run with the documentation's.
 #[cfg(doctest)]

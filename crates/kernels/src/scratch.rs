@@ -11,8 +11,13 @@ use crate::product::PIECE;
 pub(crate) const PANEL: usize = 32;
 /// Rows whose partial sums one task keeps while it goes through the pieces of a long inner dimension.
 pub(crate) const ROW_BLOCK: usize = 240;
-/// Numbers in a participant's workspace: one panel of one piece, and the partial sums of one block of rows.
-pub(crate) const WORKSPACE: usize = PIECE * PANEL + ROW_BLOCK * PANEL;
+/// Where in a participant's workspace the rows lie that it has packed for itself.
+pub(crate) const PACKED_AT: usize = PIECE * PANEL + ROW_BLOCK * PANEL;
+/// Room for those.
+pub(crate) const PACKED_ROOM: usize = 32_768;
+/// Single-precision numbers in a participant's workspace: one panel of one piece, the partial sums of one block of
+/// rows, and packed rows.
+pub(crate) const WORKSPACE: usize = PACKED_AT + PACKED_ROOM;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -65,7 +70,7 @@ impl<F: Real> Scratch<F> {
 
     /// A scratch large enough for [`affine`](crate::affine), [`back_product`](crate::back_product),
     /// [`weight_gradient`](crate::weight_gradient) and
-    /// [`weight_gradient_descend`](crate::weight_gradient_descend) of one layer's shape.
+    /// [`weight_gradient_update`](crate::weight_gradient_update) of one layer's shape.
     pub fn for_product(batch: usize, fan_in: usize, fan_out: usize) -> Self {
         let mut scratch = Self::new();
         scratch.reserve(batch, fan_in, fan_out);

@@ -1,10 +1,8 @@
-//! Optimizer updates: one pass over the flat parameters.
-//!
-//! Only additions, multiplications, divisions and square roots, each rounded once and none fused: the bits are the same
-//! on every instruction set. Definitions are PyTorch's (`torch.optim`, version 2), dampening 0.
+//! Sweeps over flat parameters: an optimizer's update, a sum, a scaling.
 
 use crate::isa::{Vectorised, vectorised};
 use crate::pool::Shareable;
+use crate::update::{Rule, Updated, apply};
 use crate::{Pool, Real};
 
 /// Numbers that one task takes.
@@ -57,112 +55,60 @@ macro_rules! sweep {
     }};
 }
 
+/// One update of all of `to` by the gradient `dw`, by `rule`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn update<F: Real>(pool: &Pool, rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
+    to.check(rule);
+    let length = dw.len();
+    assert_eq!(to.w.len(), length, "slices of one sweep have one length");
+    let isa = pool.instruction_set();
+    if length <= SERIAL || pool.threads() == 1 {
+        vectorised(isa, Apply { rule, to, dw });
+        return;
+    }
+    let states = rule.states();
+    let w = Shareable::new(to.w.as_mut_ptr());
+    let (first, second) = (Shareable::new(to.first.as_mut_ptr()), Shareable::new(to.second.as_mut_ptr()));
+    pool.run(length.div_ceil(PIECE), |piece| {
+        let begin = piece * PIECE;
+        let count = PIECE.min(length - begin);
+        let part = |pointer: &Shareable<F>, is_there: bool| {
+            // SAFETY: pieces are disjoint parts of slices of `length` numbers that the caller has borrowed mutably
+            // (checked above), and each piece is run once; a state that is not there gives an empty slice.
+            unsafe {
+                let begin = if is_there { begin } else { 0 };
+                let count = if is_there { count } else { 0 };
+                std::slice::from_raw_parts_mut(pointer.pointer().add(begin), count)
+            }
+        };
+        let to =
+            Updated { w: part(&w, true), first: part(&first, states > 0), second: part(&second, states > 1) };
+        vectorised(isa, Apply { rule, to, dw: &dw[begin..][..count] });
+    });
+}
+
+struct Apply<'a, F> {
+    rule: &'a Rule<F>,
+    to: Updated<'a, F>,
+    dw: &'a [F],
+}
+
+impl<F: Real> Vectorised for Apply<'_, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        apply(self.rule, self.to, self.dw);
+    }
+}
+
 /// Gradient descent: w ← w − η·dw.
 ///
 /// # Panics
 /// If the lengths differ.
 pub fn descend<F: Real>(pool: &Pool, w: &mut [F], dw: &[F], learning_rate: F) {
-    sweep!(pool, w.len(), write[w], read[dw], capture[learning_rate], |i| {
-        w[i] = (w[i] - learning_rate * dw[i]).flushed();
-    });
-}
-
-/// Momentum: v ← μ·v + dw, then w ← w − η·v, or with `nesterov` w ← w − η·(dw + μ·v).
-///
-/// `mu` is μ; `v` starts at zero. Sources: Polyak 1964; Sutskever et al. 2013 in PyTorch's form.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn momentum<F: Real>(
-    pool: &Pool,
-    w: &mut [F],
-    dw: &[F],
-    v: &mut [F],
-    learning_rate: F,
-    mu: F,
-    nesterov: bool,
-) {
-    if nesterov {
-        sweep!(pool, w.len(), write [w, v], read [dw], capture [learning_rate, mu], |i| {
-            v[i] = (mu * v[i] + dw[i]).flushed();
-            w[i] = (w[i] - learning_rate * (dw[i] + mu * v[i])).flushed();
-        });
-    } else {
-        sweep!(pool, w.len(), write [w, v], read [dw], capture [learning_rate, mu], |i| {
-            v[i] = (mu * v[i] + dw[i]).flushed();
-            w[i] = (w[i] - learning_rate * v[i]).flushed();
-        });
-    }
-}
-
-/// RMSprop: v ← ρ·v + (1 − ρ)·dw², then w ← w − η·dw/(√v + ε).
-///
-/// With `velocity` = (u, μ) the step goes through a momentum buffer: u ← μ·u + dw/(√v + ε), w ← w − η·u.
-/// `v` and `u` start at zero. Source: Tieleman and Hinton 2012, in PyTorch's form.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn rmsprop<F: Real>(
-    pool: &Pool,
-    w: &mut [F],
-    dw: &[F],
-    v: &mut [F],
-    learning_rate: F,
-    rho: F,
-    epsilon: F,
-    velocity: Option<(&mut [F], F)>,
-) {
-    let rest = F::from_f64(1.0 - rho.to_f64());
-    if let Some((u, mu)) = velocity {
-        sweep!(pool, w.len(), write [w, v, u], read [dw], capture [learning_rate, rho, rest, epsilon, mu], |i| {
-            v[i] = (rho * v[i] + rest * dw[i] * dw[i]).flushed();
-            u[i] = (mu * u[i] + dw[i] / (v[i].sqrt() + epsilon)).flushed();
-            w[i] = (w[i] - learning_rate * u[i]).flushed();
-        });
-    } else {
-        sweep!(pool, w.len(), write [w, v], read [dw], capture [learning_rate, rho, rest, epsilon], |i| {
-            v[i] = (rho * v[i] + rest * dw[i] * dw[i]).flushed();
-            w[i] = (w[i] - learning_rate * (dw[i] / (v[i].sqrt() + epsilon))).flushed();
-        });
-    }
-}
-
-/// Adam, and AdamW where `decoupled_decay` is not 0.
-///
-/// ```text
-/// w ← w·(1 − η·decoupled_decay)
-/// m ← m + (1 − β₁)(dw − m)          v ← β₂·v + (1 − β₂)·dw²
-/// w ← w − (η/bias1) · m / (√v/√bias2 + ε)
-/// ```
-///
-/// `bias1` = 1 − β₁ᵗ and `bias2` = 1 − β₂ᵗ at step t = 1, 2, …; `m` and `v` start at zero. Sources: Kingma and Ba 2014;
-/// Loshchilov and Hutter 2017; PyTorch's form.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn adam<F: Real>(
-    pool: &Pool,
-    w: &mut [F],
-    dw: &[F],
-    m: &mut [F],
-    v: &mut [F],
-    learning_rate: F,
-    beta1: F,
-    beta2: F,
-    epsilon: F,
-    bias1: F,
-    bias2: F,
-    decoupled_decay: F,
-) {
-    let (rest1, rest2) = (F::from_f64(1.0 - beta1.to_f64()), F::from_f64(1.0 - beta2.to_f64()));
-    let kept = F::from_f64(1.0 - learning_rate.to_f64() * decoupled_decay.to_f64());
-    let (step, root) = (learning_rate / bias1, bias2.sqrt());
-    sweep!(pool, w.len(), write [w, m, v], read [dw],
-           capture [rest1, beta2, rest2, kept, step, root, epsilon], |i| {
-        m[i] = (m[i] + rest1 * (dw[i] - m[i])).flushed();
-        v[i] = (beta2 * v[i] + rest2 * dw[i] * dw[i]).flushed();
-        w[i] = (kept * w[i] - step * (m[i] / (v[i].sqrt() / root + epsilon))).flushed();
-    });
+    update(pool, &Rule::Descend { learning_rate }, Updated::stateless(w), dw);
 }
 
 /// y ← y + α·x.
@@ -195,32 +141,35 @@ mod tests {
         descend(&pool, &mut w, &dw, lr);
         assert_eq!(w, [0.8]); // 1 − 0.1·2
 
-        let (mut w, mut v) = ([1.0], [4.0]);
-        momentum(&pool, &mut w, &dw, &mut v, lr, 0.5, false);
-        assert_eq!((w, v), ([0.6], [4.0])); // v = 0.5·4 + 2, w = 1 − 0.1·4
-
-        let (mut w, mut v) = ([1.0], [4.0]);
-        momentum(&pool, &mut w, &dw, &mut v, lr, 0.5, true);
-        assert_eq!((w, v), ([0.6], [4.0])); // w = 1 − 0.1·(2 + 0.5·4)
+        let with_one = |rule: Rule<f64>, w: &mut [f64], v: &mut [f64]| {
+            update(&pool, &rule, Updated { w, first: v, second: &mut [] }, &dw);
+        };
+        for nesterov in [false, true] {
+            // v = 0.5·4 + 2 = 4; w = 1 − 0.1·4, or 1 − 0.1·(2 + 0.5·4): the same here.
+            let (mut w, mut v) = ([1.0], [4.0]);
+            with_one(Rule::Momentum { learning_rate: lr, mu: 0.5, nesterov }, &mut w, &mut v);
+            assert_eq!((w, v), ([0.6], [4.0]));
+        }
 
         let (mut w, mut v) = ([1.0], [12.0]);
-        rmsprop(&pool, &mut w, &dw, &mut v, lr, 0.75, 1.0, None);
+        with_one(Rule::rmsprop(lr, 0.75, 1.0, None), &mut w, &mut v);
         assert_eq!(v, [10.0]); // 0.75·12 + 0.25·4
         assert!((w[0] - (1.0 - 0.2 / (10.0_f64.sqrt() + 1.0))).abs() < 1e-15);
 
         let (mut w, mut v, mut u) = ([1.0], [12.0], [3.0]);
-        rmsprop(&pool, &mut w, &dw, &mut v, lr, 0.75, 1.0, Some((&mut u, 0.5)));
+        let to = Updated { w: &mut w, first: &mut v, second: &mut u };
+        update(&pool, &Rule::rmsprop(lr, 0.75, 1.0, Some(0.5)), to, &dw);
         let step = 1.5 + 2.0 / (10.0_f64.sqrt() + 1.0);
         assert!((u[0] - step).abs() < 1e-15 && (w[0] - (1.0 - 0.1 * step)).abs() < 1e-15);
 
-        // First step from zero: m̂ = dw, v̂ = dw², so w moves by η·dw/(|dw| + ε).
-        let (mut w, mut m, mut v) = ([1.0], [0.0], [0.0]);
-        adam(&pool, &mut w, &dw, &mut m, &mut v, lr, 0.9, 0.99, 0.5, 0.1, 0.01, 0.0);
-        assert!((w[0] - (1.0 - 0.1 * 2.0 / 2.5)).abs() < 1e-12);
-        // The same with decay 0.5: w first shrinks by 0.1·0.5.
-        let (mut w, mut m, mut v) = ([1.0], [0.0], [0.0]);
-        adam(&pool, &mut w, &dw, &mut m, &mut v, lr, 0.9, 0.99, 0.5, 0.1, 0.01, 0.5);
-        assert!((w[0] - (0.95 - 0.1 * 2.0 / 2.5)).abs() < 1e-12);
+        // First step from zero: m̂ = dw, v̂ = dw², so w moves by η·dw/(|dw| + ε). With decay 0.5, w first shrinks by
+        // 0.1·0.5.
+        for (decay, start) in [(0.0, 1.0), (0.5, 0.95)] {
+            let (mut w, mut m, mut v) = ([1.0], [0.0], [0.0]);
+            let to = Updated { w: &mut w, first: &mut m, second: &mut v };
+            update(&pool, &Rule::adam(lr, 0.9, 0.99, 0.5, 0.1, 0.01, decay), to, &dw);
+            assert!((w[0] - (start - 0.1 * 2.0 / 2.5)).abs() < 1e-12);
+        }
 
         let mut y = [1.0];
         axpy(&pool, 3.0, &dw, &mut y);
@@ -250,11 +199,14 @@ mod tests {
         let (mut w, dw, mut m) = (numbers(1), numbers(2), numbers(3));
         let (mut v, mut u): (Vec<f32>, _) = (numbers(4).iter().map(|x| x * x).collect(), numbers(5));
         descend(pool, &mut w, &dw, 0.1);
-        momentum(pool, &mut w, &dw, &mut m, 0.1, 0.9, true);
-        momentum(pool, &mut w, &dw, &mut m, 0.1, 0.9, false);
-        rmsprop(pool, &mut w, &dw, &mut v, 0.01, 0.9, 1e-8, None);
-        rmsprop(pool, &mut w, &dw, &mut v, 0.01, 0.9, 1e-8, Some((&mut u, 0.9)));
-        adam(pool, &mut w, &dw, &mut m, &mut v, 0.01, 0.9, 0.999, 1e-8, 0.1, 0.001, 0.01);
+        let mut by = |rule: Rule<f32>, first: &mut [f32], second: &mut [f32]| {
+            update(pool, &rule, Updated { w: &mut w, first, second }, &dw);
+        };
+        by(Rule::Momentum { learning_rate: 0.1, mu: 0.9, nesterov: true }, &mut m, &mut []);
+        by(Rule::Momentum { learning_rate: 0.1, mu: 0.9, nesterov: false }, &mut m, &mut []);
+        by(Rule::rmsprop(0.01, 0.9, 1e-8, None), &mut v, &mut []);
+        by(Rule::rmsprop(0.01, 0.9, 1e-8, Some(0.9)), &mut v, &mut u);
+        by(Rule::adam(0.01, 0.9, 0.999, 1e-8, 0.1, 0.001, 0.01), &mut m, &mut v);
         axpy(pool, 0.5, &u, &mut w);
         scale(pool, 0.9, &mut w);
         [w, m, v, u].concat().into_iter().map(f32::to_bits).collect()

@@ -1,9 +1,9 @@
 //! The dense layer: z = x·w + b, a = f(z).
 
 use deltarule_kernels::{
-    Activation, PackedWeights, Pool, Real, activate, activate_backward, activate_in_place, affine,
-    affine_nonzero, back_product, bias_gradient, descend, gather_add, scatter_add, weight_gradient,
-    weight_gradient_descend, weight_gradient_descend_nonzero, weight_gradient_nonzero,
+    Activation, PackedWeights, Pool, Real, Rule, Updated, activate, activate_backward, activate_in_place,
+    affine, affine_nonzero, back_product, bias_gradient, gather_add, scatter_add, update, weight_gradient,
+    weight_gradient_nonzero, weight_gradient_update, weight_gradient_update_nonzero,
 };
 
 use super::{Engine, Kept, LayerInput};
@@ -144,17 +144,18 @@ impl Dense {
         });
     }
 
-    /// The plain update w ← w − η·∂C/∂w done while each block of the gradient is at hand: the bits of
-    /// [`Dense::gradient`] followed by the update, without storing ∂C/∂w. `spare` holds what must be stored anyway
-    /// (∂C/∂b and the one-hot groups' rows), at the places of `gradient`.
-    pub fn gradient_descend<F: Real>(
+    /// The update of w and b by `rule`, done while each block of the gradient is at hand: the bits of
+    /// [`Dense::gradient`] followed by the update, without storing ∂C/∂w. `to` is this layer's parameters with the
+    /// rule's state; `spare` holds what must be stored anyway (∂C/∂b and the one-hot groups' rows), at the places of
+    /// `gradient`. Biases do not decay.
+    pub fn gradient_update<F: Real>(
         &self,
         engine: &mut Engine<'_, F>,
         input: &LayerInput<'_, F>,
         delta: &[F],
         total: F,
-        learning_rate: F,
-        params: &mut [F],
+        rule: &Rule<F>,
+        mut to: Updated<'_, F>,
         spare: &mut [F],
     ) {
         let delta = &delta[..input.rows * self.fan_out];
@@ -162,12 +163,14 @@ impl Dense {
         let weights = self.fan_in() * self.fan_out;
         let (pool, scratch) = (engine.pool, &mut *engine.scratch);
         let (rows, fan_in, fan_out, x) = (input.rows, self.dense_in, self.fan_out, input.x);
-        let (w, rate) = (&mut params[..numbers], learning_rate);
+        let dense = to.reborrow().range(0..numbers);
         match input.nonzeros {
             Some(nonzeros) => {
-                weight_gradient_descend_nonzero(pool, scratch, nonzeros, fan_out, x, delta, total, rate, w);
+                weight_gradient_update_nonzero(pool, scratch, nonzeros, fan_out, x, delta, total, rule, dense)
             }
-            None => weight_gradient_descend(pool, scratch, rows, fan_in, fan_out, x, delta, total, rate, w),
+            None => {
+                weight_gradient_update(pool, scratch, rows, fan_in, fan_out, x, delta, total, rule, dense);
+            }
         }
         bias_gradient(pool, input.rows, self.fan_out, delta, total, &mut spare[weights..]);
         self.each_group(input.code_width, |column, rows| {
@@ -175,7 +178,9 @@ impl Dense {
             let codes = &input.codes[column..];
             scatter_add(pool, input.rows, self.fan_out, codes, input.code_width, delta, total, table);
         });
-        descend(pool, &mut params[numbers..], &spare[numbers..], learning_rate);
+        update(pool, rule, to.reborrow().range(numbers..weights), &spare[numbers..weights]);
+        let biases = weights..weights + self.fan_out;
+        update(pool, &rule.without_decay(), to.range(biases.clone()), &spare[biases]);
     }
 
     /// Calls `f` with each one-hot group's column among the codes and its rows of w.

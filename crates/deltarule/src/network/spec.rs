@@ -6,6 +6,7 @@ use deltarule_kernels::{Activation, Real};
 use serde::{Deserialize, Serialize};
 
 use super::Network;
+use super::step::Tail;
 use crate::activation;
 use crate::dataset::InputShape;
 use crate::error::{ErrorKind, Result};
@@ -173,6 +174,7 @@ impl NetworkSpec {
             }
             stretches.push((starts.0..used, starts.1..buffered));
         }
+        let tail = Tail::of(&layers, |index| stretches[index].0.start);
         let mut network = Network {
             spec: self.clone(),
             layers,
@@ -181,6 +183,7 @@ impl NetworkSpec {
             buffer_names: buffers,
             buffers: vec![F::ZERO; buffered],
             stretches,
+            tail,
         };
         network.reset_scales_and_buffers();
         Ok(network)

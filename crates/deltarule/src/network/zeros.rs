@@ -46,10 +46,11 @@ impl Zeros {
 
 #[cfg(test)]
 mod tests {
-    use deltarule_kernels::{Activation, InstructionSet, Pool, Real};
+    use deltarule_kernels::{Activation, InstructionSet, Pool, Real, Rule};
 
     use crate::dataset::{Batch, InputShape, TargetsView};
     use crate::layer::Pass;
+    use crate::loss::{Cost, Loss};
     use crate::network::{Network, NetworkSpec, Workspace};
 
     const ROWS: usize = 40;
@@ -67,24 +68,40 @@ mod tests {
         (dense, (0..ROWS as u32).map(|row| row % 4).collect())
     }
 
-    /// Parameters after three steps of descent and the gradient after them, with the workspace as it is.
+    /// Parameters after four steps, of descent and of Adam by turns, and the gradient after them, with the workspace as it is.
     fn steps<F: Real>(pool: &Pool, ws: &mut Workspace<F>, every: usize) -> (Vec<F>, Vec<F>) {
         let mut network = network::<F>();
         let (dense, codes) = rows::<F>(every);
-        let targets = TargetsView::Values { outputs: 4, values: &[] };
+        let values = vec![F::from_f64(0.25); ROWS * 4];
+        let targets = TargetsView::Values { outputs: 4, values: &values };
         let batch = Batch { rows: ROWS, dense: &dense, codes: &codes, targets, weights: None };
-        let mut gradient = vec![F::ZERO; network.params().len()];
-        let (total, rate) = (F::from_f64(ROWS as f64), F::from_f64(0.5));
+        let parameters = network.params().len();
+        let mut gradient = vec![F::ZERO; parameters];
+        let (mut m, mut v) = (gradient.clone(), gradient.clone());
+        let total = F::from_f64(ROWS as f64);
+        let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
+        let number = F::from_f64;
+        let rules = [
+            Rule::Descend { learning_rate: number(0.5) },
+            Rule::adam(
+                number(0.1),
+                number(0.9),
+                number(0.99),
+                number(1e-8),
+                number(0.1),
+                number(0.01),
+                number(0.1),
+            ),
+        ];
         for step in 0..4 {
-            network.forward(pool, ws, &batch, Pass::Training { seed: 1, step });
-            let (_, a, delta) = network.output_and_delta(ws, ROWS);
-            delta.iter_mut().zip(a).for_each(|(delta, &a)| *delta = a - F::from_f64(0.25));
-            if step < 3 {
-                network.backward_and_descend(pool, ws, &batch, total, rate, &mut gradient);
-            } else {
-                network.backward(pool, ws, &batch, total, &mut gradient);
-            }
+            let pass = Pass::Training { seed: 1, step };
+            let rule = rules[step as usize % 2];
+            network.step(pool, ws, &batch, pass, &loss, total, &rule, [&mut m, &mut v], &mut gradient);
         }
+        network.forward(pool, ws, &batch, Pass::Training { seed: 1, step: 4 });
+        let (z, a, delta) = network.output_and_delta(ws, ROWS);
+        loss.value_and_delta(pool, z, a, targets, None, Some(delta));
+        network.backward(pool, ws, &batch, total, &mut gradient);
         (network.params().to_vec(), gradient)
     }
 

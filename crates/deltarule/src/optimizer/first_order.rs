@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use deltarule_kernels::{Pool, Real, adam, descend, momentum, rmsprop, scale};
+use deltarule_kernels::{Pool, Real, Rule, Updated, scale, update};
 
 use super::OptimizerSpec;
 
@@ -105,49 +105,95 @@ impl<F: Real> Optimizer<F> {
         assert_eq!(params.len(), grads.len(), "a gradient for each parameter");
         self.steps += 1;
         let (spec, steps, rate) = (self.spec, self.steps, F::from_f64(learning_rate));
-        let is_adam = matches!(spec, OptimizerSpec::Adam { .. } | OptimizerSpec::AdamW { .. });
-        if weight_decay != 0.0 && !is_adam {
-            for range in decayed {
+        if let OptimizerSpec::Rprop { .. } = spec {
+            let [(_, previous), (_, sizes)] = self.slots.as_mut_slice() else {
+                unreachable!("`new` made the slots of this optimizer");
+            };
+            for range in decayed.iter().filter(|_| weight_decay != 0.0) {
                 scale(pool, F::from_f64(1.0 - learning_rate * weight_decay), &mut params[range.clone()]);
             }
+            if steps == 1 {
+                sizes.fill(rate);
+            }
+            rprop(&spec, params, grads, previous, sizes);
+            return;
         }
-        match (spec, self.slots.as_mut_slice()) {
-            (OptimizerSpec::GradientDescent, _) => descend(pool, params, grads, rate),
-            (OptimizerSpec::Momentum { momentum: mu }, [(_, velocity)]) => {
-                momentum(pool, params, grads, velocity, rate, F::from_f64(mu), false);
+        let (rule, decay) = self.rule(steps, learning_rate, weight_decay);
+        if let Some(factor) = decay {
+            decayed.iter().for_each(|range| scale(pool, factor, &mut params[range.clone()]));
+        }
+        let mut to = self.updated(params);
+        // Adam's decay rides on the sweep: one pass over each part, decayed or not.
+        let plain = rule.without_decay();
+        for_parts(grads.len(), if plain == rule { &[] } else { decayed }, |part, decays| {
+            let rule = if decays { &rule } else { &plain };
+            update(pool, rule, to.reborrow().range(part.clone()), &grads[part]);
+        });
+    }
+
+    /// One update whose arithmetic is somebody else's: `f` is given the rule and its state, one number per parameter or
+    /// empty, and says whether the update took place. `None` where the update is more than one rule in one pass, and
+    /// then `f` is not called.
+    pub fn update_by<T>(
+        &mut self,
+        learning_rate: f64,
+        weight_decay: f64,
+        f: impl FnOnce(&Rule<F>, [&mut [F]; 2]) -> (T, bool),
+    ) -> Option<T> {
+        if !self.is_one_rule(weight_decay) {
+            return None;
+        }
+        let (rule, _) = self.rule(self.steps + 1, learning_rate, weight_decay);
+        let mut slots = self.slots.iter_mut().map(|(_, slot)| slot.as_mut_slice());
+        let state = [slots.next().unwrap_or_default(), slots.next().unwrap_or_default()];
+        let (value, took_place) = f(&rule, state);
+        self.steps += u64::from(took_place);
+        Some(value)
+    }
+
+    /// Whether an update with that decay is one rule in one pass.
+    #[must_use]
+    pub fn is_one_rule(&self, weight_decay: f64) -> bool {
+        match self.spec {
+            OptimizerSpec::Adam { .. } | OptimizerSpec::AdamW { .. } => true,
+            OptimizerSpec::Rprop { .. } | OptimizerSpec::Lbfgs { .. } => false,
+            _ => weight_decay == 0.0,
+        }
+    }
+
+    /// The rule of update number `step`, of parameters that decay, and what else these are multiplied with first.
+    fn rule(&self, step: u64, learning_rate: f64, weight_decay: f64) -> (Rule<F>, Option<F>) {
+        let rate = F::from_f64(learning_rate);
+        let decay = (weight_decay != 0.0).then(|| F::from_f64(1.0 - learning_rate * weight_decay));
+        match self.spec {
+            OptimizerSpec::GradientDescent => (Rule::Descend { learning_rate: rate }, decay),
+            OptimizerSpec::Momentum { momentum } => {
+                (Rule::Momentum { learning_rate: rate, mu: F::from_f64(momentum), nesterov: false }, decay)
             }
-            (OptimizerSpec::Nesterov { momentum: mu }, [(_, velocity)]) => {
-                momentum(pool, params, grads, velocity, rate, F::from_f64(mu), true);
+            OptimizerSpec::Nesterov { momentum } => {
+                (Rule::Momentum { learning_rate: rate, mu: F::from_f64(momentum), nesterov: true }, decay)
             }
-            (OptimizerSpec::RmsProp { rho, epsilon, momentum }, [(_, mean_square), rest @ ..]) => {
-                let velocity =
-                    rest.first_mut().map(|(_, velocity)| (velocity.as_mut_slice(), F::from_f64(momentum)));
-                let (rho, epsilon) = (F::from_f64(rho), F::from_f64(epsilon));
-                rmsprop(pool, params, grads, mean_square, rate, rho, epsilon, velocity);
+            OptimizerSpec::RmsProp { rho, epsilon, momentum } => {
+                let mu = (momentum != 0.0).then(|| F::from_f64(momentum));
+                (Rule::rmsprop(rate, F::from_f64(rho), F::from_f64(epsilon), mu), decay)
             }
-            (
-                OptimizerSpec::Adam { beta1, beta2, epsilon }
-                | OptimizerSpec::AdamW { beta1, beta2, epsilon },
-                [(_, first), (_, second)],
-            ) => {
-                // The decay rides on the sweep: one pass over each part, decayed or not.
-                let bias = [beta1, beta2].map(|beta| F::from_f64(1.0 - beta.powf(steps as f64)));
+            OptimizerSpec::Adam { beta1, beta2, epsilon }
+            | OptimizerSpec::AdamW { beta1, beta2, epsilon } => {
+                let [bias1, bias2] = [beta1, beta2].map(|beta| F::from_f64(1.0 - beta.powf(step as f64)));
                 let [beta1, beta2, epsilon] = [beta1, beta2, epsilon].map(F::from_f64);
-                for_parts(params.len(), if weight_decay == 0.0 { &[] } else { decayed }, |part, decays| {
-                    let decay = if decays { F::from_f64(weight_decay) } else { F::ZERO };
-                    let (w, dw) = (&mut params[part.clone()], &grads[part.clone()]);
-                    let (m, v) = (&mut first[part.clone()], &mut second[part]);
-                    adam(pool, w, dw, m, v, rate, beta1, beta2, epsilon, bias[0], bias[1], decay);
-                });
+                (Rule::adam(rate, beta1, beta2, epsilon, bias1, bias2, F::from_f64(weight_decay)), None)
             }
-            (OptimizerSpec::Rprop { .. }, [(_, previous), (_, sizes)]) => {
-                if steps == 1 {
-                    sizes.fill(rate);
-                }
-                rprop(&spec, params, grads, previous, sizes);
+            OptimizerSpec::Rprop { .. } | OptimizerSpec::Lbfgs { .. } => {
+                unreachable!("these are no rules of one pass")
             }
-            _ => unreachable!("`new` made the slots of this optimizer"),
         }
+    }
+
+    /// All parameters with their state.
+    fn updated<'a>(&'a mut self, w: &'a mut [F]) -> Updated<'a, F> {
+        let mut slots = self.slots.iter_mut().map(|(_, slot)| slot.as_mut_slice());
+        let mut next = || slots.next().unwrap_or_default();
+        Updated { w, first: next(), second: next() }
     }
 }
 

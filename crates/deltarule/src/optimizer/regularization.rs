@@ -30,6 +30,12 @@ pub struct Regularization {
 }
 
 impl Regularization {
+    /// Whether nothing but the decay is on: then an update wants no gradient but its own parameter's.
+    #[must_use]
+    pub fn is_decay_alone(&self) -> bool {
+        *self == Self { weight_decay: self.weight_decay, ..Self::default() }
+    }
+
     /// l1·Σ|w| + ½·l2·Σw² over the ranges `decayed` of `params`, in double precision and fixed order.
     ///
     /// # Panics

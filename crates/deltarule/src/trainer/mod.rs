@@ -159,7 +159,7 @@ pub struct Trainer<'p, F: Real> {
     updater: Updater<F>,
     regularized: Vec<Range<usize>>,
     matrices: Vec<(Range<usize>, usize, usize)>,
-    /// Whether a step may write the update into the backward pass: plain descent, and nothing wants the gradient.
+    /// Whether a step may write the update into the backward pass: nothing wants the gradient.
     fused: bool,
     at: Position,
     best_params: Vec<F>,
@@ -193,8 +193,7 @@ impl<'p, F: Real> Trainer<'p, F> {
             grads: vec![F::ZERO; parameters],
             regularized: network.regularized(),
             matrices: network.weight_matrices(),
-            fused: settings.optimizer == OptimizerSpec::GradientDescent
-                && settings.regularization == Regularization::default(),
+            fused: settings.regularization.is_decay_alone(),
             at: Position { rate_factor: 1.0, ..Position::default() },
             best_params: room(keeps_best, parameters),
             best_buffers: room(keeps_best, network.buffers().len()),
@@ -292,26 +291,46 @@ impl<'p, F: Real> Trainer<'p, F> {
         self.at.last_rate = learning_rate;
     }
 
-    /// One step: the four phases, or, for plain descent, the same
-    /// with the update inside the backward pass, to the same bits. A batch whose rows all weigh 0 changes nothing. Returns
-    /// Σ weight·C as it was before the update.
+    /// One step: the four phases, or, where nothing wants the stored gradient, the same with the update inside the
+    /// backward pass, to the same bits. A batch whose rows all weigh 0 changes nothing, nor does one whose cost is not
+    /// finite. Returns Σ weight·C as it was before the update.
     pub fn step(&mut self, batch: &Batch<'_, F>, learning_rate: f64) -> f64 {
+        let total = batch.total_weight();
+        if total > 0.0
+            && let Some(cost) = self.fused_step(batch, total, learning_rate)
+        {
+            return cost;
+        }
         self.forward(batch);
         let cost = self.cost(batch);
-        let total = batch.total_weight();
         if total <= 0.0 || !cost.is_finite() {
             self.finish_step(learning_rate); // nothing to learn from, or nothing that may be learnt
-        } else if self.fused {
-            let (total, rate) = (F::from_f64(total), F::from_f64(learning_rate));
-            let (pool, grads) = (self.pool, &mut self.grads);
-            self.network.backward_and_descend(pool, &mut self.ws, batch, total, rate, grads);
-            self.network.update_buffers(&self.ws, batch.rows);
-            self.finish_step(learning_rate);
         } else {
             self.backward(batch);
             self.update(batch.rows, learning_rate);
         }
         cost
+    }
+
+    /// The step in one, or `None` where something wants the stored gradient.
+    fn fused_step(&mut self, batch: &Batch<'_, F>, total: f64, learning_rate: f64) -> Option<f64> {
+        let Updater::ByGradient(optimizer) = &mut self.updater else { return None };
+        if !self.fused {
+            return None;
+        }
+        let pass = Pass::Training { seed: self.settings.seed, step: self.at.step };
+        let Self { pool, network, ws, grads, settings, .. } = self;
+        let decay = settings.regularization.weight_decay;
+        let cost = optimizer.update_by(learning_rate, decay, |rule, state| {
+            let total = F::from_f64(total);
+            let cost = network.step(pool, ws, batch, pass, &settings.loss, total, rule, state, grads);
+            (cost, cost.is_finite())
+        })?;
+        if cost.is_finite() {
+            self.network.update_buffers(&self.ws, batch.rows);
+        }
+        self.finish_step(learning_rate);
+        Some(cost)
     }
 
     /// One iteration of L-BFGS over all rows: returns the mean cost after it, penalties included, and whether no

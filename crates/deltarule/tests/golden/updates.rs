@@ -61,8 +61,13 @@ pub fn ten_steps(case: &Case) -> Vec<Computed> {
     let rule = regularization(case);
     let mut runs =
         vec![stored_gradient_steps(case, optimizer(&described.rule), &rule, described.learning_rate)];
-    if matches!(described.rule, Rule::Sgd) && rule == Regularization::default() {
-        runs.push(fused_steps(case, described.learning_rate));
+    if rule.is_decay_alone() {
+        runs.extend(fused_steps(
+            case,
+            optimizer(&described.rule),
+            rule.weight_decay,
+            described.learning_rate,
+        ));
     }
     runs
 }
@@ -86,10 +91,19 @@ fn stored_gradient_steps(
     })
 }
 
-fn fused_steps(case: &Case, learning_rate: f64) -> Computed {
-    let pool = Pool::new(1);
-    each_step(case, pass::network::<f64>(case), |network, ws, batch, spare| {
-        network.backward_and_descend(&pool, ws, batch, batch.total_weight(), learning_rate, spare);
+/// Steps with the update in the backward pass, where the optimizer's update is one rule.
+fn fused_steps(case: &Case, spec: OptimizerSpec, decay: f64, learning_rate: f64) -> Option<Computed> {
+    let (pool, loss) = (Pool::new(1), pass::loss(case));
+    let start = pass::network::<f64>(case);
+    let mut optimizer = Optimizer::new(&spec, start.params().len());
+    optimizer.is_one_rule(decay).then(|| {
+        each_step(case, start, |network, ws, batch, spare| {
+            let (pass, total) = (Pass::Training { seed: 1, step: 0 }, batch.total_weight());
+            let stepped = optimizer.update_by(learning_rate, decay, |rule, state| {
+                (network.step(&pool, ws, batch, pass, &loss, total, rule, state, spare), true)
+            });
+            assert!(stepped.is_some(), "one rule");
+        })
     })
 }
 

@@ -20,7 +20,8 @@ mod walk;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::pool::Shareable;
-use crate::product::exact_inverse;
+use crate::product::epilogue::exact_inverse;
+use crate::update::{Rule, Updated};
 use crate::{Pool, Real, Scratch};
 use scan::Scan;
 use walk::{Masks, Settle, WORD, Walk};
@@ -259,15 +260,15 @@ pub fn weight_gradient_nonzero<F: Real>(
     nonzeros.gradient(pool, scratch, fan_out, (x, delta, dw), settle);
 }
 
-/// [`weight_gradient_nonzero`] and gradient descent in one pass: w ← w − η·dw, the bits of
-/// [`weight_gradient_descend`](crate::weight_gradient_descend) where δ is finite.
+/// [`weight_gradient_nonzero`] and an update by `rule` in one pass: the bits of
+/// [`weight_gradient_update`](crate::weight_gradient_update) where δ is finite.
 ///
-/// Rows of w whose feature is 0 in the whole batch are not touched; they are expected to be flushed, as all stored
-/// weights are.
+/// Plain descent does not touch rows of w whose feature is 0 in the whole batch; they are expected to be flushed, as
+/// all stored weights are.
 ///
 /// # Panics
 /// If a length does not fit the batch that `nonzeros` has gone through.
-pub fn weight_gradient_descend_nonzero<F: Real>(
+pub fn weight_gradient_update_nonzero<F: Real>(
     pool: &Pool,
     scratch: &mut Scratch<F>,
     nonzeros: &Nonzeros,
@@ -275,9 +276,17 @@ pub fn weight_gradient_descend_nonzero<F: Real>(
     x: &[F],
     delta: &[F],
     total: F,
-    learning_rate: F,
-    w: &mut [F],
+    rule: &Rule<F>,
+    to: Updated<'_, F>,
 ) {
-    let settle = Settle::Descend { by: total, exact_inverse: exact_inverse(total), learning_rate };
-    nonzeros.gradient(pool, scratch, fan_out, (x, delta, w), settle);
+    to.check(rule);
+    let (by, exact_inverse) = (total, exact_inverse(total));
+    let settle = match *rule {
+        Rule::Descend { learning_rate } => Settle::Descend { by, exact_inverse, learning_rate },
+        rule => {
+            let (first, second) = (to.first.as_mut_ptr(), to.second.as_mut_ptr());
+            Settle::Update { by, exact_inverse, rule, first, second }
+        }
+    };
+    nonzeros.gradient(pool, scratch, fan_out, (x, delta, to.w), settle);
 }

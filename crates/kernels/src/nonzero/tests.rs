@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{InstructionSet, affine, weight_gradient, weight_gradient_descend};
+use crate::{InstructionSet, affine, weight_gradient, weight_gradient_update};
 
 /// Numbers in [−1, 1), of which one in `every` is not 0; of the others half are −0.
 fn numbers<F: Real>(length: usize, seed: u32, every: u32) -> Vec<F> {
@@ -47,20 +47,21 @@ fn check<F: Real>(pool: &Pool, batch: usize, fan_in: usize, fan_out: usize, ever
     weight_gradient(pool, &mut scratch, batch, fan_in, fan_out, &x, &delta, total, &mut dense);
     weight_gradient_nonzero(pool, &mut scratch, &nonzeros, fan_out, &x, &delta, total, &mut dw);
     assert_eq!(bits(&dw), bits(&dense), "{what}: dw");
-    let (mut dense, mut stepped) = (w.clone(), w);
-    weight_gradient_descend(pool, &mut scratch, batch, fan_in, fan_out, &x, &delta, total, rate, &mut dense);
-    weight_gradient_descend_nonzero(
-        pool,
-        &mut scratch,
-        &nonzeros,
-        fan_out,
-        &x,
-        &delta,
-        total,
-        rate,
-        &mut stepped,
-    );
-    assert_eq!(bits(&stepped), bits(&dense), "{what}: descended");
+    let number = F::from_f64;
+    let adam =
+        Rule::adam(rate, number(0.9), number(0.99), number(1e-8), number(0.1), number(0.01), number(0.1));
+    for rule in [Rule::Descend { learning_rate: rate }, adam] {
+        // Of either state half a number, so that Adam has a root to take.
+        let start = [w.clone(), vec![number(0.5); w.len()], vec![number(0.5); w.len()]];
+        let (mut dense, mut stepped) = (start.clone(), start);
+        let [w, first, second] = &mut dense;
+        let to = Updated { w, first, second };
+        weight_gradient_update(pool, &mut scratch, batch, fan_in, fan_out, &x, &delta, total, &rule, to);
+        let [w, first, second] = &mut stepped;
+        let to = Updated { w, first, second };
+        weight_gradient_update_nonzero(pool, &mut scratch, &nonzeros, fan_out, &x, &delta, total, &rule, to);
+        assert_eq!(bits(&stepped.concat()), bits(&dense.concat()), "{what}: {rule:?}");
+    }
 }
 
 fn pools(threads: usize) -> Vec<Pool> {
@@ -142,7 +143,8 @@ fn nan_and_infinity_in_x_count_and_reach_the_outputs_that_depend_on_them() {
             assert!((0..z.len()).all(|i| reached(z[i]) == (i / fan_out == 2 && !bad.is_finite())));
             let (delta, mut w) = (vec![1.0; batch * fan_out], w);
             let mut scratch = Scratch::new();
-            weight_gradient_descend_nonzero(
+            let (rule, to) = (Rule::Descend { learning_rate: 0.1 }, Updated::stateless(&mut w));
+            weight_gradient_update_nonzero(
                 &pool,
                 &mut scratch,
                 &nonzeros,
@@ -150,8 +152,8 @@ fn nan_and_infinity_in_x_count_and_reach_the_outputs_that_depend_on_them() {
                 &x,
                 &delta,
                 2.0,
-                0.1,
-                &mut w,
+                &rule,
+                to,
             );
             assert!((0..w.len()).all(|i| reached(w[i]) == (i / fan_out == 4 && !bad.is_finite())));
         }

@@ -17,6 +17,7 @@ use super::vector::Vector;
 use crate::pool::Shareable;
 use crate::product::PIECE;
 use crate::scratch::WORKSPACE;
+use crate::update::{Rule, Updated, apply};
 use crate::{InstructionSet, Pool, Real, Scratch};
 
 /// Terms whose bits lie in one word of a mask.
@@ -30,6 +31,8 @@ const PIECE_STRETCHES: usize = PIECE / STRETCH;
 const PANEL_VECTORS: usize = 8;
 /// Bytes of so many vectors of the longest kind.
 const PANEL_BYTES: usize = 64 * PANEL_VECTORS;
+/// Numbers of the longest vector.
+const LONGEST: usize = 16;
 /// Outputs whose sums are kept between stretches.
 const GROUP: usize = 96;
 // A workspace holds a stretch of a panel, one output's results, and the sums of a group in this piece and in those
@@ -51,6 +54,9 @@ pub(super) enum Settle<F> {
     Divide { by: F, exact_inverse: Option<F> },
     /// They are divided, and the learning rate times that is subtracted from what is stored there.
     Descend { by: F, exact_inverse: Option<F>, learning_rate: F },
+    /// They are divided, or multiplied by the exact inverse: the gradient by which the rule updates what is stored
+    /// there, its state lying in matrices of the same shape.
+    Update { by: F, exact_inverse: Option<F>, rule: Rule<F>, first: *mut F, second: *mut F },
 }
 
 /// The masks of outputs: word t of output i at `masks[i * output + t * word]`, `words` of them.
@@ -484,6 +490,26 @@ unsafe fn settle<V: Vector, const NV: usize>(
                     store(&sums, waiting.kept);
                     waiting.to = at;
                 }
+            }
+            Settle::Update { by, exact_inverse, ref rule, first, second } => {
+                let mut dw = [[V::Number::ZERO; LONGEST]; PANEL_VECTORS];
+                let dw = dw.as_flattened_mut();
+                divide(&mut sums, by, exact_inverse);
+                store(&sums, dw.as_mut_ptr());
+                let width = (NV - 1) * V::LANES + part.last;
+                let states = rule.states();
+                let row = |matrix: *mut V::Number, is_there: bool| {
+                    if !is_there {
+                        return &mut [][..];
+                    }
+                    std::slice::from_raw_parts_mut(matrix.add(output * walk.n + part.column), width)
+                };
+                let to = Updated {
+                    w: row(walk.c, true),
+                    first: row(first, states > 0),
+                    second: row(second, states > 1),
+                };
+                apply(rule, to, &dw[..width]);
             }
         }
     }

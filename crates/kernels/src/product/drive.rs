@@ -8,11 +8,14 @@
 //!         for each tile of the block                                   computed, then finished
 //! ```
 
-use super::tile::{LARGEST_TILE, Tiles, mode};
+use super::epilogue::{Finish, Placed, Then, TileSums, place};
+use super::tile::{Tiles, mode};
 use super::vector::{self, RowProduct};
-use super::{Finish, PIECE, Products};
-use crate::InstructionSet;
-use crate::scratch::ROW_BLOCK;
+use super::{PIECE, Products};
+use crate::activation_kernel::{backward, forward};
+use crate::isa::InstructionSet;
+use crate::pool::Shareable;
+use crate::scratch::{PACKED_AT, PACKED_ROOM, ROW_BLOCK};
 use crate::{Pool, Real, Scratch};
 
 /// A product c = a·b, where a(i, p) is at `a[i * a_row + p * a_step]` and b(p, j) at `b[p * b_step + j * b_column]`;
@@ -20,7 +23,7 @@ use crate::{Pool, Real, Scratch};
 ///
 /// Made by the checked public functions only: the pointers are good for the shapes, and `c` overlaps nothing.
 #[derive(Clone, Copy)]
-pub(super) struct Product<F> {
+pub(crate) struct Product<F> {
     pub m: usize,
     pub k: usize,
     pub n: usize,
@@ -32,6 +35,7 @@ pub(super) struct Product<F> {
     pub b_column: usize,
     pub c: *mut F,
     pub finish: Finish<F>,
+    pub then: Then<F>,
 }
 
 // SAFETY: tasks read `a` and `b`, which nobody writes meanwhile, and write disjoint blocks of `c`.
@@ -41,8 +45,10 @@ unsafe impl<F: Send + Sync> Sync for Product<F> {}
 const SERIAL: usize = 200_000;
 /// Multiply-adds up to which nothing of the left matrix is packed.
 const UNPACKED: usize = 16_384;
-/// Rows of the left matrix up to which a right matrix with adjacent columns is read in place.
+/// Rows of the left matrix up to which a right matrix with adjacent columns is read in place,
 const FEW_ROWS: usize = 28;
+/// or numbers of the right matrix up to which it stays in the nearest cache as it lies.
+const NEAR: usize = 6_144;
 
 /// What is decided about one product, by its shape.
 struct Plan {
@@ -75,7 +81,7 @@ impl Plan {
         let panels = (n + 2 * tiles.lanes - 1) >> (2 * tiles.lanes).trailing_zeros();
         let threaded = threads > 1 && work > SERIAL;
         let pack_left = work > UNPACKED && panels > 2;
-        let pack_right = product.b_column != 1 || m > FEW_ROWS;
+        let pack_right = product.b_column != 1 || (m > FEW_ROWS && k * n > NEAR);
         let one = Self {
             tiles: 1,
             rows_each: m,
@@ -116,40 +122,32 @@ impl Plan {
     }
 }
 
-/// Packs the left matrix, one piece after another, tile by tile within a piece: the tile with first row r in the piece
-/// of `steps` steps after step s begins at m·s + r·steps.
+/// Packs a part of the left matrix: task t packs tile t mod tiles of piece t div tiles. The pieces lie one after
+/// another, tile by tile within a piece: the tile with first row r in the piece of `steps` steps after step s begins
+/// at m·s + r·steps.
 ///
 /// # Safety
-/// As for [`run`]; `packed` has room for m·k numbers.
+/// As for [`run`]; `packed` has room for m·k numbers; each task is run once at a time.
 unsafe fn pack_left<F: Real>(
-    pool: &Pool,
     tiles: &Tiles<F>,
     product: &Product<F>,
     plan: &Plan,
     packed: *mut F,
+    task: usize,
 ) {
     let &Product { m, k, a_row, a_step, .. } = product;
-    let pieces = k.div_ceil(PIECE);
-    let to = crate::pool::Shareable::new(packed);
-    let task = |_: usize, task: usize| {
-        let (tile, piece) = (task % plan.tiles, task / plan.tiles);
-        let first = plan.first_row(tile);
-        let rows = plan.first_row(tile + 1) - first;
-        let begin = piece * PIECE;
-        let steps = PIECE.min(k - begin);
-        let pack = if a_row == 1 { tiles.copy } else { tiles.transpose };
-        let stride = if a_row == 1 { a_step } else { a_row };
-        // SAFETY: rows first..first + rows and steps begin..begin + steps lie inside `a`; the destination's parts of
-        // different tasks are disjoint and together m·k numbers.
-        unsafe {
-            let from = product.a.add(first * a_row + begin * a_step);
-            pack(from, stride, steps, rows, to.pointer().add(m * begin + first * steps), rows, false);
-        }
-    };
-    if plan.threaded {
-        pool.run_as(plan.tiles * pieces, task);
-    } else {
-        (0..plan.tiles * pieces).for_each(|index| task(0, index));
+    let (tile, piece) = (task % plan.tiles, task / plan.tiles);
+    let first = plan.first_row(tile);
+    let rows = plan.first_row(tile + 1) - first;
+    let begin = piece * PIECE;
+    let steps = PIECE.min(k - begin);
+    let pack = if a_row == 1 { tiles.copy } else { tiles.transpose };
+    let stride = if a_row == 1 { a_step } else { a_row };
+    // SAFETY: rows first..first + rows and steps begin..begin + steps lie inside `a`; the destination's parts of
+    // different tasks are disjoint and together m·k numbers.
+    unsafe {
+        let from = product.a.add(first * a_row + begin * a_step);
+        pack(from, stride, steps, rows, packed.add(m * begin + first * steps), rows, false);
     }
 }
 
@@ -174,27 +172,38 @@ fn prefetch<F>(first: *const F, stride: usize, rows: usize, width: usize) {
 ///
 /// # Safety
 /// The product's pointers are good for its shape, `c` overlaps nothing else.
-pub(super) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<F>, product: Product<F>) {
+pub(crate) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<F>, product: Product<F>) {
     let product = product.with_columns();
     if product.m == 0 || product.n == 0 {
         return;
     }
-    if let Some(row) = product.as_row(pool.instruction_set()) {
+    let isa = pool.instruction_set();
+    if let Some(row) = product.as_row(isa) {
         // SAFETY: the caller's promise.
-        return unsafe { vector::run(pool, row) };
+        unsafe {
+            vector::run(pool, row);
+            product.then_in_row(isa);
+        }
+        return;
     }
-    let tiles = F::tiles(pool.instruction_set());
+    let tiles = F::tiles(isa);
     let plan = Plan::new(&product, tiles, pool.threads());
     let packed = if plan.pack_left {
         scratch.reserve_packed(product.m * product.k);
-        let packed = scratch.packed.as_mut_ptr();
+        let packed = Shareable::new(scratch.packed.as_mut_ptr());
         // SAFETY: the caller's promise; room has just been made.
-        unsafe { pack_left(pool, tiles, &product, &plan, packed) };
-        Some(crate::pool::Shareable::new(packed))
+        let task = |task: usize| unsafe { pack_left(tiles, &product, &plan, packed.pointer(), task) };
+        let tasks = plan.tiles * product.k.div_ceil(PIECE);
+        if plan.threaded {
+            pool.run(tasks, task);
+        } else {
+            (0..tasks).for_each(task);
+        }
+        Some(packed)
     } else {
         None
     };
-    let workspace = crate::pool::Shareable::new(if plan.needs_workspace(&product) {
+    let workspace = Shareable::new(if plan.needs_workspace(&product) {
         scratch.reserve_workspace();
         scratch.workspace.as_mut_ptr()
     } else {
@@ -211,13 +220,86 @@ pub(super) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
             if plan.blocks == 1 { (index, 0) } else { (index / plan.blocks, index % plan.blocks) };
         let block = Block { panel, block, packed, workspace };
         // SAFETY: the caller's promise; blocks are disjoint, the workspace is this participant's.
-        unsafe { run_block(tiles, &product, &plan, &block) };
+        unsafe { run_block(isa, tiles, &product, &plan, &block) };
     };
     let tasks = plan.panels * plan.blocks;
     if plan.threaded {
         pool.run_as(tasks, task);
     } else {
         (0..tasks).for_each(|index| task(0, index));
+    }
+}
+
+/// Runs a product on the calling thread, without a region and without a scratch: for products that are tasks of a
+/// larger one.
+///
+/// # Safety
+/// As for [`run`]; `workspace` is a participant's, and nobody else's meanwhile.
+pub(crate) unsafe fn run_alone<F: Real + Products>(
+    isa: InstructionSet,
+    product: Product<F>,
+    workspace: *mut F,
+) {
+    let product = product.with_columns();
+    if product.m == 0 || product.n == 0 {
+        return;
+    }
+    if let Some(row) = product.as_row(isa) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            vector::run_alone(isa, row);
+            product.then_in_row(isa);
+        }
+        return;
+    }
+    let tiles = F::tiles(isa);
+    let mut plan = Plan::new(&product, tiles, 1);
+    let room = workspace.wrapping_add(PACKED_AT * size_of::<f32>() / F::BYTES);
+    plan.pack_left &= product.m * product.k * F::BYTES <= PACKED_ROOM * size_of::<f32>();
+    let packed = plan.pack_left.then(|| {
+        for task in 0..plan.tiles * product.k.div_ceil(PIECE) {
+            // SAFETY: the caller's promise; the workspace's last part has room.
+            unsafe { pack_left(tiles, &product, &plan, room, task) };
+        }
+        room.cast_const()
+    });
+    for panel in 0..plan.panels {
+        for block in 0..plan.blocks {
+            // SAFETY: the caller's promise.
+            unsafe { run_block(isa, tiles, &product, &plan, &Block { panel, block, packed, workspace }) };
+        }
+    }
+}
+
+/// A product cut into tasks, to be run beside those of others in one region; its left matrix is read in place.
+pub(crate) struct Cut<F> {
+    product: Product<F>,
+    plan: Plan,
+}
+
+impl<F: Real + Products> Cut<F> {
+    /// Cuts for `threads` threads.
+    pub(crate) fn new(isa: InstructionSet, product: Product<F>, threads: usize) -> Self {
+        let product = product.with_columns();
+        let mut plan = Plan::new(&product, F::tiles(isa), threads);
+        plan.pack_left = false;
+        Self { product, plan }
+    }
+
+    /// How many tasks.
+    pub(crate) fn tasks(&self) -> usize {
+        if self.product.m == 0 || self.product.n == 0 { 0 } else { self.plan.panels * self.plan.blocks }
+    }
+
+    /// Runs one.
+    ///
+    /// # Safety
+    /// As for [`run_alone`]; each task is run by one participant at a time.
+    pub(crate) unsafe fn run_task(&self, isa: InstructionSet, task: usize, workspace: *mut F) {
+        let (panel, block) = (task / self.plan.blocks, task % self.plan.blocks);
+        let block = Block { panel, block, packed: None, workspace };
+        // SAFETY: the caller's promise.
+        unsafe { run_block(isa, F::tiles(isa), &self.product, &self.plan, &block) };
     }
 }
 
@@ -230,6 +312,7 @@ impl<F: Real> Product<F> {
         let finish = match self.finish {
             // SAFETY: the row to add has one number for each of n = 1 columns.
             Finish::Add { row } => Finish::AddOne { value: unsafe { *row } },
+            Finish::ReluSlope { source, .. } => Finish::ReluSlope { source, stride: self.m },
             other => other,
         };
         Self {
@@ -253,7 +336,32 @@ impl<F: Real> Product<F> {
         let &Self { m, k, n, a, a_step, b, b_step, b_column, c, finish, .. } = self;
         let pair = 2 * F::tiles(isa).lanes;
         let row = RowProduct { k, n, x: a, w: b, step: b_step, pair, last_step: b_step, z: c, finish };
-        (m == 1 && a_step == 1 && b_column == 1).then_some(row)
+        let then = !matches!(self.then, Then::Update { .. });
+        (m == 1 && a_step == 1 && b_column == 1 && then).then_some(row)
+    }
+
+    /// What happens after the product to a row that is in its place already.
+    ///
+    /// # Safety
+    /// As for [`run`].
+    unsafe fn then_in_row(&self, isa: InstructionSet) {
+        // SAFETY: the caller's promise: rows of n numbers.
+        let row = unsafe { std::slice::from_raw_parts_mut(self.c, self.n) };
+        match self.then {
+            Then::Nothing => {}
+            Then::Activate { activation, z } => {
+                if !z.is_null() {
+                    // SAFETY: as above.
+                    unsafe { std::slice::from_raw_parts_mut(z, self.n) }.copy_from_slice(row);
+                }
+                forward(isa, activation, row);
+            }
+            Then::Slope { activation, source } => {
+                // SAFETY: as above.
+                backward(isa, activation, unsafe { std::slice::from_raw_parts(source, self.n) }, row);
+            }
+            Then::Update { .. } => unreachable!("as_row leaves these to the tiles"),
+        }
     }
 }
 
@@ -277,7 +385,13 @@ struct Block<F> {
 ///
 /// # Safety
 /// As for [`run`]; the workspace is of `WORKSPACE` single-precision numbers' size and nobody else's.
-unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan, block: &Block<F>) {
+unsafe fn run_block<F: Real>(
+    isa: InstructionSet,
+    tiles: &Tiles<F>,
+    product: &Product<F>,
+    plan: &Plan,
+    block: &Block<F>,
+) {
     let &Product { m, k, n, a_row, a_step, b_step, b_column, .. } = product;
     let lanes = tiles.lanes;
     let column = block.panel * 2 * lanes;
@@ -288,9 +402,9 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
         block.block * plan.tiles_per_block..plan.tiles.min((block.block + 1) * plan.tiles_per_block);
     let block_row = plan.first_row(tile_range.start);
     let partial = block.workspace.wrapping_add(PIECE * 2 * lanes);
-    let finish = product.finish.at_column(column);
-    let mut tile_sums = TileSums([std::mem::MaybeUninit::uninit(); LARGEST_TILE]);
+    let mut tile_sums = TileSums::new();
     let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
+    let then = product.then;
     for begin in (0..k.max(1)).step_by(PIECE) {
         let steps = PIECE.min(k - begin);
         // Wrapping, since of no steps (k = 0) the matrices are empty and a column's or row's place lies beyond them.
@@ -344,17 +458,20 @@ unsafe fn run_block<F: Real>(tiles: &Tiles<F>, product: &Product<F>, plan: &Plan
                 compute(steps, a, a_stride, b, stride, lanes_read, sums);
                 let partial = partial.add((row - block_row) * 2 * lanes);
                 let before = if is_first { std::ptr::null() } else { partial.cast_const() };
-                let (to, to_stride, finish) = if is_last {
-                    (product.c.add(row * n + column), n, Some(&finish))
-                } else {
-                    (partial, 2 * lanes, None)
+                let offset = row * n + column;
+                let finish = product.finish.at(row, column);
+                let (to, to_stride, finish) = match (is_last, then.is_nothing()) {
+                    (true, true) => (product.c.add(offset), n, Some(&finish)),
+                    // Finished in the tile itself, all lanes of it.
+                    (true, false) => (sums, vectors * lanes, Some(&finish)),
+                    (false, _) => (partial, 2 * lanes, None),
                 };
                 (tiles.finish)(rows, vectors, last, sums, before, 2 * lanes, to, to_stride, finish);
+                if is_last && !then.is_nothing() {
+                    let placed = Placed { rows, vectors, width, tile: sums, offset, stride: n };
+                    place(isa, tiles, &then, placed, product.c);
+                }
             }
         }
     }
 }
-
-/// A computed tile on its way to its place, at a cache line; f64 needs as many bytes, its vectors being half as long.
-#[repr(align(64))]
-struct TileSums([std::mem::MaybeUninit<f32>; LARGEST_TILE]);

@@ -1,6 +1,7 @@
 //! Matrix products: checked entrances here, the loops in `drive`, the innermost ones in `tile`.
 
-mod drive;
+pub(crate) mod drive;
+pub(crate) mod epilogue;
 mod packed;
 mod panel;
 #[cfg(test)]
@@ -9,8 +10,10 @@ mod tile;
 mod vector;
 
 use crate::isa::{Vectorised, vectorised};
+use crate::update::{Rule, Updated};
 use crate::{InstructionSet, Pool, Real, Scratch};
 use drive::Product;
+use epilogue::{Finish, Then};
 pub use packed::PackedWeights;
 use panel::PanelFns;
 use tile::Tiles;
@@ -85,41 +88,6 @@ macro_rules! products {
 products!(f32, portable_f32, avx2_f32, avx512_f32);
 products!(f64, portable_f64, avx2_f64, avx512_f64);
 
-/// What happens to the sums before they are stored.
-#[derive(Clone, Copy, Debug)]
-pub enum Finish<F> {
-    /// Nothing.
-    Store,
-    /// One number per column is added.
-    Add { row: *const F },
-    /// One number is added.
-    AddOne { value: F },
-    /// They are divided.
-    Divide { by: F },
-    /// They are multiplied: division by a power of two, exactly.
-    Multiply { by: F },
-    /// They are divided, and the learning rate times that is subtracted from what is stored there.
-    Descend { by: F, exact_inverse: Option<F>, learning_rate: F },
-}
-
-impl<F: Real> Finish<F> {
-    /// For the columns from `column` on.
-    fn at_column(self, column: usize) -> Self {
-        match self {
-            Self::Add { row } => Self::Add { row: row.wrapping_add(column) },
-            other => other,
-        }
-    }
-}
-
-/// 1/total, if multiplying by it gives the bits of dividing by `total`: both powers of two, both normal.
-pub(crate) fn exact_inverse<F: Real>(total: F) -> Option<F> {
-    let value = total.to_f64();
-    let is_power_of_two = value.to_bits() & ((1 << 52) - 1) == 0 && value.is_normal();
-    let inverse = F::ONE / total;
-    (is_power_of_two && inverse.is_finite() && inverse.abs() >= F::MIN_POSITIVE).then_some(inverse)
-}
-
 /// c \[m, n\] = a·b, with one operand stored transposed if `transpose` says so.
 ///
 /// # Panics
@@ -149,7 +117,20 @@ pub fn matmul<F: Real>(
     let (a_row, a_step) = if transpose == Transpose::Left { (1, m) } else { (k, 1) };
     let (b_step, b_column) = if transpose == Transpose::Right { (1, k) } else { (n, 1) };
     let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-    let product = Product { m, k, n, a, a_row, a_step, b, b_step, b_column, c, finish: Finish::Store };
+    let product = Product {
+        m,
+        k,
+        n,
+        a,
+        a_row,
+        a_step,
+        b,
+        b_step,
+        b_column,
+        c,
+        finish: Finish::Store,
+        then: Then::Nothing,
+    };
     // SAFETY: the lengths have been checked, and `c` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
 }
@@ -192,6 +173,7 @@ pub fn affine<F: Real>(
         b_column: 1,
         c: z.as_mut_ptr(),
         finish: b.map_or(Finish::Store, |b| Finish::Add { row: b.as_ptr() }),
+        then: Then::Nothing,
     };
     // SAFETY: the lengths have been checked, and `z` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
@@ -232,6 +214,7 @@ pub fn back_product<F: Real>(
         b_column: fan_out,
         c: dx.as_mut_ptr(),
         finish: Finish::Store,
+        then: Then::Nothing,
     };
     // SAFETY: the lengths have been checked, and `dx` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
@@ -259,16 +242,15 @@ pub fn weight_gradient<F: Real>(
     total: F,
     dw: &mut [F],
 ) {
-    let finish = exact_inverse(total).map_or(Finish::Divide { by: total }, |by| Finish::Multiply { by });
-    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, dw, finish);
+    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, dw, Finish::divide(total), Then::Nothing);
 }
 
-/// [`weight_gradient`] and gradient descent in one pass: w ← w − η·(xᵀ·δ / total), to the bits of
-/// `weight_gradient` followed by [`descend`](crate::descend), without storing dw.
+/// [`weight_gradient`] and an update by `rule` in one pass, each block while it is at hand: the bits of
+/// `weight_gradient` followed by [`update`](crate::update), without storing dw.
 ///
 /// # Panics
 /// If a length does not fit.
-pub fn weight_gradient_descend<F: Real>(
+pub fn weight_gradient_update<F: Real>(
     pool: &Pool,
     scratch: &mut Scratch<F>,
     batch: usize,
@@ -277,11 +259,16 @@ pub fn weight_gradient_descend<F: Real>(
     x: &[F],
     delta: &[F],
     total: F,
-    learning_rate: F,
-    w: &mut [F],
+    rule: &Rule<F>,
+    to: Updated<'_, F>,
 ) {
-    let finish = Finish::Descend { by: total, exact_inverse: exact_inverse(total), learning_rate };
-    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, w, finish);
+    to.check(rule);
+    let (first, second) = (to.first.as_mut_ptr(), to.second.as_mut_ptr());
+    let (finish, then) = match *rule {
+        Rule::Descend { learning_rate } => (Finish::descend(total, learning_rate), Then::Nothing),
+        rule => (Finish::divide(total), Then::Update { rule, first, second }),
+    };
+    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, to.w, finish, then);
 }
 
 fn gradient<F: Real>(
@@ -292,6 +279,7 @@ fn gradient<F: Real>(
     delta: &[F],
     w: &mut [F],
     finish: Finish<F>,
+    then: Then<F>,
 ) {
     assert_eq!(x.len(), batch * fan_in, "x is [batch, fan_in]");
     assert_eq!(delta.len(), batch * fan_out, "delta is [batch, fan_out]");
@@ -308,6 +296,7 @@ fn gradient<F: Real>(
         b_column: 1,
         c: w.as_mut_ptr(),
         finish,
+        then,
     };
     // SAFETY: the lengths have been checked, and `w` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
@@ -316,7 +305,7 @@ fn gradient<F: Real>(
 /// Numbers of δ up to which its columns are summed by one thread.
 const SERIAL_SUMS: usize = 65_536;
 /// Columns summed together.
-const COLUMNS: usize = 64;
+pub(crate) const COLUMNS: usize = 64;
 
 /// db = Σ δ / total over the batch.
 ///
@@ -344,12 +333,13 @@ pub fn bias_gradient<F: Real>(
     });
 }
 
-struct ColumnSums<'a, F> {
-    fan_out: usize,
-    first: usize,
-    delta: &'a [F],
-    total: F,
-    db: &'a mut [F],
+/// Σ δ / total of some columns.
+pub(crate) struct ColumnSums<'a, F> {
+    pub fan_out: usize,
+    pub first: usize,
+    pub delta: &'a [F],
+    pub total: F,
+    pub db: &'a mut [F],
 }
 
 impl<F: Real> Vectorised for ColumnSums<'_, F> {

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::PIECE;
+use super::epilogue::Finish;
 use super::tile::{LARGEST_TILE, Tiles};
 use super::vector::{self, RowProduct};
-use super::{Finish, PIECE};
 use crate::pool::Shareable;
 use crate::scratch::Aligned;
 use crate::{InstructionSet, Pool, Real};
@@ -179,7 +180,7 @@ impl<F: Real> PackedWeights<F> {
         let count = rows.div_ceil(tiles.rows());
         let mut fetch = Fetch::new(next, panels.len() * count * self.fan_in);
         for column in panels.map(|panel| panel * 2 * tiles.lanes) {
-            let finish = finish.at_column(column);
+            let finish = finish.at(0, column);
             for tile in 0..count {
                 // The rows are shared evenly.
                 let (first, end) = (rows * tile / count, rows * (tile + 1) / count);

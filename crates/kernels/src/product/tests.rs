@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::epilogue::exact_inverse;
 use super::*;
 use crate::{descend, reference};
 
@@ -75,7 +76,8 @@ fn all_products<F: Real>(pool: &Pool, batch: usize, fan_in: usize, fan_out: usiz
         (Numbers::<F>::new(fan_in * fan_out, 2), Numbers::<F>::new(fan_in * fan_out, 2));
     descend(pool, stepped.get_mut(), dw.get(), rate);
     let (x, delta, fused) = (x.get(), delta.get(), fused.get_mut());
-    weight_gradient_descend(pool, &mut scratch, batch, fan_in, fan_out, x, delta, total, rate, fused);
+    let (rule, to) = (Rule::Descend { learning_rate: rate }, Updated::stateless(&mut *fused));
+    weight_gradient_update(pool, &mut scratch, batch, fan_in, fan_out, x, delta, total, &rule, to);
     assert_eq!(bits(fused), bits(stepped.get()), "{shape}: fused descent has the bits of two steps");
 
     let (mut db, mut exact) = (Numbers::new(fan_out, 8), vec![0.0; fan_out]);
@@ -200,7 +202,7 @@ fn nan_and_infinity_reach_exactly_the_outputs_that_depend_on_them() {
                 weight_gradient(&pool, &mut scratch, batch, fan_in, fan_out, &x, &delta, 2.0, &mut dw);
                 assert!((0..dw.len()).all(|i| dw[i].is_finite() != (i / fan_out == 4)));
                 let mut w = w.clone();
-                weight_gradient_descend(
+                weight_gradient_update(
                     &pool,
                     &mut scratch,
                     batch,
@@ -209,8 +211,8 @@ fn nan_and_infinity_reach_exactly_the_outputs_that_depend_on_them() {
                     &x,
                     &delta,
                     3.0,
-                    0.1,
-                    &mut w,
+                    &Rule::Descend { learning_rate: 0.1 },
+                    Updated::stateless(&mut w),
                 );
                 assert!((0..w.len()).all(|i| w[i].is_finite() != (i / fan_out == 4)));
             }

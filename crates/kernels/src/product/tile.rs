@@ -4,7 +4,7 @@
 //! A tile is `MR` rows by `NV` vectors of outputs. Each output is one chain of multiply-adds along the inner
 //! dimension, in order; which tile it falls into does not touch its bits.
 
-use super::Finish;
+use super::epilogue::Finish;
 
 /// How a tile reads the left matrix; the value of the `MODE` parameter.
 pub(super) mod mode {
@@ -117,55 +117,100 @@ macro_rules! tiles {
             c_stride: usize,
             finish: Option<&Finish<$float>>,
         ) {
-            // Read-modify-write of rows that do not end at a vector: a row's masked store overlaps the next row's load,
-            // which then waits for the store. So the results go back into the tile first, and out afterwards.
-            let apart = last != LANES && matches!(finish, Some(Finish::Descend { .. }));
-            let (all, last) = (first_lanes(LANES), first_lanes(last));
-            for i in 0..rows {
-                for v in 0..vectors {
-                    let lanes = if v + 1 < vectors { all } else { last };
-                    // SAFETY: the caller gives a tile of `rows` rows of whole vectors, and destination, partial sums
-                    // and bias with as many columns as the lanes say; nothing beyond those is read or written.
-                    unsafe {
-                        let at = c.add(i * c_stride + v * LANES);
-                        let mut sum = load(tile.add((i * vectors + v) * LANES));
-                        if !partial.is_null() {
-                            sum = add(load_lanes(partial.add(i * partial_stride + v * LANES), lanes), sum);
-                        }
-                        let result = match finish {
-                            None => sum,
-                            Some(Finish::Store) => flush(sum),
-                            Some(Finish::Add { row }) => flush(add(sum, load_lanes(row.add(v * LANES), lanes))),
-                            Some(Finish::AddOne { value }) => flush(add(sum, splat(*value))),
-                            Some(Finish::Divide { by }) => flush(divide(sum, splat(*by))),
-                            Some(Finish::Multiply { by }) => flush(multiply(sum, splat(*by))),
-                            Some(Finish::Descend { by, exact_inverse, learning_rate }) => {
-                                let gradient = flush(match exact_inverse {
-                                    Some(inverse) => multiply(sum, splat(*inverse)),
-                                    None => divide(sum, splat(*by)),
-                                });
-                                let step = multiply(splat(*learning_rate), gradient);
-                                flush(subtract(load_lanes(at, lanes), step))
+            let (all, last_lanes) = (first_lanes(LANES), first_lanes(last));
+            // Each vector of the tile, its columns' place `at` in c and its column, and what is to be stored there. A
+            // macro, so that the kind of finish is looked at once and not for each vector.
+            macro_rules! each {
+                (|$sum:ident, $i:ident, $v:ident, $lanes:ident| $result:expr) => {
+                    for $i in 0..rows {
+                        for $v in 0..vectors {
+                            let $lanes = if $v + 1 < vectors { all } else { last_lanes };
+                            // SAFETY: the caller gives a tile of `rows` rows of whole vectors, and destination,
+                            // partial sums, bias and source with as many columns as the lanes say; nothing beyond
+                            // those is read or written.
+                            unsafe {
+                                let $sum = load(tile.add(($i * vectors + $v) * LANES));
+                                let result = $result;
+                                store_lanes(c.add($i * c_stride + $v * LANES), result, $lanes);
                             }
-                        };
-                        if apart {
-                            store(tile.add((i * vectors + v) * LANES), result);
-                        } else {
-                            store_lanes(at, result, lanes);
+                        }
+                    }
+                };
+            }
+            if !partial.is_null() {
+                for i in 0..rows {
+                    for v in 0..vectors {
+                        let lanes = if v + 1 < vectors { all } else { last_lanes };
+                        // SAFETY: as above.
+                        unsafe {
+                            let at = tile.add((i * vectors + v) * LANES);
+                            let before = load_lanes(partial.add(i * partial_stride + v * LANES), lanes);
+                            store(at, add(before, load(at)));
                         }
                     }
                 }
             }
-            if apart {
-                for i in 0..rows {
-                    for v in 0..vectors {
-                        let lanes = if v + 1 < vectors { all } else { last };
-                        // SAFETY: as above.
-                        unsafe {
-                            let result = load(tile.add((i * vectors + v) * LANES));
-                            store_lanes(c.add(i * c_stride + v * LANES), result, lanes);
+            match finish {
+                None => each!(|sum, i, v, lanes| sum),
+                Some(Finish::Store) => each!(|sum, i, v, lanes| flush(sum)),
+                Some(&Finish::Add { row }) => {
+                    each!(|sum, i, v, lanes| flush(add(sum, load_lanes(row.add(v * LANES), lanes))));
+                }
+                Some(&Finish::AddRelu { row }) => {
+                    each!(|sum, i, v, lanes| {
+                        relu(flush(add(sum, load_lanes(row.add(v * LANES), lanes))))
+                    });
+                }
+                Some(&Finish::AddOne { value }) => {
+                    let value = splat(value);
+                    each!(|sum, i, v, lanes| flush(add(sum, value)));
+                }
+                Some(&Finish::ReluSlope { source, stride }) => {
+                    each!(|sum, i, v, lanes| {
+                        let a = load_lanes(source.add(i * stride + v * LANES), lanes);
+                        flush(multiply(flush(sum), relu_slope(a)))
+                    });
+                }
+                Some(&Finish::Divide { by }) => {
+                    let by = splat(by);
+                    each!(|sum, i, v, lanes| flush(divide(sum, by)));
+                }
+                Some(&Finish::Multiply { by }) => {
+                    let by = splat(by);
+                    each!(|sum, i, v, lanes| flush(multiply(sum, by)));
+                }
+                Some(&Finish::Descend { by, exact_inverse, learning_rate }) => {
+                    let (rate, divisor) = (splat(learning_rate), splat(by));
+                    let inverse = splat(exact_inverse.unwrap_or_default());
+                    macro_rules! descend {
+                        ($sum:ident, $i:ident, $v:ident, $lanes:ident) => {{
+                            let gradient = flush(if exact_inverse.is_some() {
+                                multiply($sum, inverse)
+                            } else {
+                                divide($sum, divisor)
+                            });
+                            let before = load_lanes(c.add($i * c_stride + $v * LANES), $lanes);
+                            flush(subtract(before, multiply(rate, gradient)))
+                        }};
+                    }
+                    if last == LANES {
+                        each!(|sum, i, v, lanes| descend!(sum, i, v, lanes));
+                        return;
+                    }
+                    // Rows that do not end at a vector: a row's masked store overlaps the next row's load, which then
+                    // waits for the store. So the results go back into the tile first, and out afterwards.
+                    for i in 0..rows {
+                        for v in 0..vectors {
+                            let lanes = if v + 1 < vectors { all } else { last_lanes };
+                            // SAFETY: as above.
+                            unsafe {
+                                let at = tile.add((i * vectors + v) * LANES);
+                                let sum = load(at);
+                                store(at, descend!(sum, i, v, lanes));
+                            }
                         }
                     }
+                    each!(|result, i, v, lanes| result);
                 }
             }
         }
@@ -359,7 +404,7 @@ macro_rules! x86_vector {
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
     ($module:ident, $float:ident, $vector:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident,
-     $compare:ident, $abs:ident, $keep:ident, $($name:ident),+ ; $transpose:item) => {
+     $compare:ident, $abs:ident, $keep:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
         pub(super) mod $module {
             use super::{Finish, Tiles, mode};
             use std::arch::x86_64::*;
@@ -397,6 +442,17 @@ macro_rules! avx512 {
                 let kept = $compare::<_CMP_NLT_UQ>($abs(vector), splat($float::MIN_POSITIVE));
                 $keep(kept, vector)
             }
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[inline]
+            fn relu(z: Vector) -> Vector {
+                // The second operand where either is NaN.
+                $max(zero(), z)
+            }
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            #[inline]
+            fn relu_slope(a: Vector) -> Vector {
+                $blend($compare::<_CMP_GT_OQ>(a, zero()), a, splat(1.0))
+            }
             $transpose
             tiles!(#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
                 $float, rows [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
@@ -407,7 +463,7 @@ macro_rules! avx512 {
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx2 {
     ($module:ident, $float:ident, $vector:ident, $lanes:literal, $integer:ident, $load_mask:ident, $store_mask:ident,
-     $compare:ident, $and:ident, $and_not:ident, $($name:ident),+ ; $transpose:item) => {
+     $compare:ident, $and:ident, $and_not:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
         pub(super) mod $module {
             use super::{Finish, Tiles, mode};
             use std::arch::x86_64::*;
@@ -454,6 +510,17 @@ macro_rules! avx2 {
                 // "Not less than" is true for NaN, which is kept.
                 let magnitude = $and_not(splat(-0.0), vector);
                 $and($compare::<_CMP_NLT_UQ>(magnitude, splat($float::MIN_POSITIVE)), vector)
+            }
+            #[target_feature(enable = "avx2,fma")]
+            #[inline]
+            fn relu(z: Vector) -> Vector {
+                // The second operand where either is NaN.
+                $max(zero(), z)
+            }
+            #[target_feature(enable = "avx2,fma")]
+            #[inline]
+            fn relu_slope(a: Vector) -> Vector {
+                $blend(a, splat(1.0), $compare::<_CMP_GT_OQ>(a, zero()))
             }
             $transpose
             tiles!(#[target_feature(enable = "avx2,fma")] $float, rows [1 2 3 4 5 6]);
@@ -536,6 +603,14 @@ macro_rules! portable {
                 vector.map(crate::Real::flushed)
             }
             #[inline(always)]
+            fn relu(z: Vector) -> Vector {
+                z.map(|z| crate::Real::max(z, 0.0))
+            }
+            #[inline(always)]
+            fn relu_slope(a: Vector) -> Vector {
+                a.map(|a| if a > 0.0 { 1.0 } else { a })
+            }
+            #[inline(always)]
             fn transpose_block(block: &mut [Vector; LANES]) {
                 let rows = *block;
                 *block = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
@@ -551,7 +626,7 @@ portable!(portable_f64, f64, 2);
 #[cfg(target_arch = "x86_64")]
 avx512!(
     avx512_f32, f32, __m512, 16, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_cmp_ps_mask,
-    _mm512_abs_ps, _mm512_maskz_mov_ps,
+    _mm512_abs_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mask_blend_ps,
     _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps,
     _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps;
     /// 16 by 16: pairs, then fours within each quarter of a vector, then the quarters.
@@ -587,7 +662,7 @@ avx512!(
 #[cfg(target_arch = "x86_64")]
 avx512!(
     avx512_f64, f64, __m512d, 8, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask_storeu_pd, _mm512_cmp_pd_mask,
-    _mm512_abs_pd, _mm512_maskz_mov_pd,
+    _mm512_abs_pd, _mm512_maskz_mov_pd, _mm512_max_pd, _mm512_mask_blend_pd,
     _mm512_setzero_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_add_pd,
     _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd;
     transpose_through_memory! { #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")] f64 }
@@ -596,7 +671,7 @@ avx512!(
 #[cfg(target_arch = "x86_64")]
 avx2!(
     avx2_f32, f32, __m256, 8, i32, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_cmp_ps, _mm256_and_ps,
-    _mm256_andnot_ps,
+    _mm256_andnot_ps, _mm256_max_ps, _mm256_blendv_ps,
     _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps,
     _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps;
     /// 8 by 8: pairs, then fours within each half of a vector, then the halves.
@@ -624,7 +699,7 @@ avx2!(
 #[cfg(target_arch = "x86_64")]
 avx2!(
     avx2_f64, f64, __m256d, 4, i64, _mm256_maskload_pd, _mm256_maskstore_pd, _mm256_cmp_pd, _mm256_and_pd,
-    _mm256_andnot_pd,
+    _mm256_andnot_pd, _mm256_max_pd, _mm256_blendv_pd,
     _mm256_setzero_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_add_pd,
     _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd;
     transpose_through_memory! { #[target_feature(enable = "avx2,fma")] f64 }

@@ -9,9 +9,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::PIECE;
+use super::epilogue::Finish;
 use super::tile::Tiles;
-use super::{Finish, PIECE};
-use crate::{Pool, Real};
+use crate::{InstructionSet, Pool, Real};
 
 /// Vectors of columns computed side by side. Two loads and two multiply-adds a cycle need eight chains to hide four
 /// cycles of latency; more of them do not fit into AVX2's registers.
@@ -70,6 +71,16 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, product: RowProduct<F>) {
         return;
     }
     on_own_parts(pool, parts, part);
+}
+
+/// Runs a product of one row on the calling thread.
+///
+/// # Safety
+/// As for [`run`].
+pub(super) unsafe fn run_alone<F: Real>(isa: InstructionSet, product: RowProduct<F>) {
+    let (tiles, kernels) = (F::tiles(isa), F::rows(isa));
+    // SAFETY: the caller's promise.
+    unsafe { run_pairs(tiles, kernels, &product, 0, product.n.div_ceil(2 * tiles.lanes)) };
 }
 
 /// Calls `f(part)` once for each, participant i taking part i wherever it comes in time.
@@ -136,7 +147,7 @@ unsafe fn run_group<F: Real>(
     let width = (n - column).min(pairs * 2 * lanes);
     let vectors = width.div_ceil(lanes);
     let last = width - (vectors - 1) * lanes;
-    let finish = product.finish.at_column(column);
+    let finish = product.finish.at(0, column);
     let mut rows = [RowSums::<F>::NEW; 2];
     let [sums, partial] = &mut rows;
     let (sums, partial) = (sums.0.as_mut_ptr().cast::<F>(), partial.0.as_mut_ptr().cast::<F>());
