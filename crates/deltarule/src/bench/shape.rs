@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn every_word_of_a_shape_is_checked() {
         let refused = |shape: Shape, expected: &str| {
-            let error = Work::of_shape(&shape).err().expect("refused").to_string();
+            let error = Work::of_shape(&shape).expect_err("refused").to_string();
             assert!(error.contains(expected), "{error}");
         };
         refused(shape(&[3]), "inputs and the units");
