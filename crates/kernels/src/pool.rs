@@ -20,11 +20,19 @@
 //! worker inside, sleeps until that one leaves. Ringing costs the caller a system call, so it is done when it pays
 //! ([`Bell`]). Where the cores are needed by others, workers inside are late, and the pool works on fewer
 //! threads for a while ([`Lateness`]).
+//!
+//! # How many threads
+//!
+//! No more than were asked for, than there are cores for, and than tasks. Kernels ask for a region only from a size on
+//! from which it usually pays, each saying where; below, they stay on the calling thread. What regions bring on this
+//! machine at this time is tried: now and then some hundred short regions are run on all threads and on half as many in
+//! turns, and the faster number is kept ([`Trial`]).
 
 mod bell;
 mod lateness;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod word;
 
 use std::any::Any;
@@ -39,6 +47,7 @@ use crate::InstructionSet;
 use crate::scratch::{Aligned, WORKSPACE};
 use bell::Bell;
 use lateness::Lateness;
+use trial::Trial;
 use word::*;
 
 /// Rounds of `spin_loop` (about 40 µs) that anybody waits before sleeping.
@@ -80,6 +89,7 @@ struct Caller {
     generation: u64,
     bell: Bell,
     lateness: Lateness,
+    trial: Trial,
 }
 
 /// A closure over (participant, task), its lifetime erased: it lives until the job is over.
@@ -362,10 +372,12 @@ impl Pool {
         let cores = if cfg!(test) { threads } else { thread::available_parallelism().map_or(1, usize::from) };
         let workers = threads.min(cores) - 1;
         let shared = Arc::new(Shared::new(workers));
+        let halvings = (workers + 1).ilog2().min(MOST_HALVINGS);
         let caller = Caller {
             generation: FIRST_GENERATION,
             bell: Bell::new(),
-            lateness: Lateness::new((workers + 1).ilog2().min(MOST_HALVINGS)),
+            lateness: Lateness::new(halvings),
+            trial: Trial::new(halvings),
         };
         let mut pool = Self {
             shared,
@@ -440,14 +452,22 @@ impl Pool {
         job: &(dyn Fn(usize, usize) + Sync),
     ) {
         let shared = &*self.shared;
-        let sleepers = shared.sleepers.0.load(Ordering::Relaxed) > 0;
-        let began = (sleepers || caller.lateness.watches()).then(Instant::now);
-        let halvings = began.map_or(0, |now| caller.lateness.halvings(now));
+        let (tried, is_tried) = caller.trial.next();
+        let mut began = (is_tried || caller.lateness.watches()).then(Instant::now);
+        let halvings = tried.max(began.map_or(0, |now| caller.lateness.halvings(now)));
         let participants = participants(self.threads(), halvings, tasks);
         if participants == 1 {
-            drop(caller);
+            // Unlocked before, so that a panic leaves nothing locked, except while this is being timed.
+            let caller = is_tried.then_some(caller);
             (0..tasks).for_each(|task| job(0, task));
+            if let (Some(mut caller), Some(began)) = (caller, began) {
+                caller.trial.ended(began, Instant::now());
+            }
             return;
+        }
+        let sleepers = shared.sleepers.0.load(Ordering::Relaxed) > 0;
+        if sleepers && began.is_none() {
+            began = Some(Instant::now());
         }
         let notice = self.announce(&mut caller, halvings, tasks, job);
         let rings = began.filter(|_| sleepers);
@@ -460,6 +480,9 @@ impl Pool {
         let late = shared.first_inside(participants);
         if late.is_some() || began.is_some() {
             self.end_slowly(&mut caller, participants, late, began, rings);
+            if is_tried && let Some(began) = began {
+                caller.trial.ended(began, Instant::now());
+            }
         }
         let panic = if shared.panicked.load(Ordering::Relaxed) {
             shared.panicked.store(false, Ordering::Relaxed);
