@@ -38,7 +38,7 @@ mod word;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Instant;
@@ -80,6 +80,9 @@ pub struct Pool {
     instruction_set: InstructionSet,
     /// Locked while a job of this pool is under way.
     caller: Mutex<Caller>,
+    /// How often the threads are halved at present, and how often kernels have asked while they were.
+    halved: AtomicU32,
+    asked: AtomicU32,
     /// The process that the workers live in.
     process: u32,
 }
@@ -384,6 +387,8 @@ impl Pool {
             workers: Vec::new(),
             instruction_set,
             caller: Mutex::new(caller),
+            halved: AtomicU32::new(0),
+            asked: AtomicU32::new(0),
             process: std::process::id(),
         };
         for participant in 1..=workers {
@@ -400,6 +405,20 @@ impl Pool {
     /// The number of threads, the caller's included: those asked for, or as many as there are cores for.
     pub fn threads(&self) -> usize {
         self.workers.len() + 1
+    }
+
+    /// The number of threads that a region is likely to have now. Kernels decide by it whether to ask for a region at
+    /// all, and how finely to cut the work.
+    pub(crate) fn threads_now(&self) -> usize {
+        let halvings = self.halved.load(Ordering::Relaxed);
+        if halvings == 0 {
+            return self.threads();
+        }
+        // Now and then all, so that the kernel asks for a region and the next trial can begin.
+        let asked = self.asked.load(Ordering::Relaxed).wrapping_add(1);
+        self.asked.store(asked, Ordering::Relaxed);
+        let halvings = if asked.is_multiple_of(trial::REGIONS) { 0 } else { halvings };
+        participants(self.threads(), halvings, usize::MAX)
     }
 
     /// The instruction set that kernels use on this pool.
@@ -454,7 +473,12 @@ impl Pool {
         let shared = &*self.shared;
         let (tried, is_tried) = caller.trial.next();
         let mut began = (is_tried || caller.lateness.watches()).then(Instant::now);
-        let halvings = tried.max(began.map_or(0, |now| caller.lateness.halvings(now)));
+        let late = began.map_or(0, |now| caller.lateness.halvings(now));
+        let (halvings, settled) = (tried.max(late), caller.trial.settled().max(late));
+        // Looked at first: other cores read this line.
+        if self.halved.load(Ordering::Relaxed) != settled {
+            self.halved.store(settled, Ordering::Relaxed);
+        }
         let participants = participants(self.threads(), halvings, tasks);
         if participants == 1 {
             // Unlocked before, so that a panic leaves nothing locked, except while this is being timed.

@@ -36,7 +36,7 @@ macro_rules! sweep {
         $(assert_eq!($out.len(), length, "slices of one sweep have one length");)+
         $(assert_eq!($in.len(), length, "slices of one sweep have one length");)*
         let isa = pool.instruction_set();
-        if length <= SERIAL || pool.threads() == 1 {
+        if length <= SERIAL || pool.threads_now() == 1 {
             vectorised(isa, Body::<F> { $($out,)+ $($in,)* $($value,)* });
         } else {
             $(let $out = Shareable::new($out.as_mut_ptr());)+
@@ -64,7 +64,7 @@ pub fn update<F: Real>(pool: &Pool, rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]
     let length = dw.len();
     assert_eq!(to.w.len(), length, "slices of one sweep have one length");
     let isa = pool.instruction_set();
-    if length <= SERIAL || pool.threads() == 1 {
+    if length <= SERIAL || pool.threads_now() == 1 {
         vectorised(isa, Apply { rule, to, dw });
         return;
     }

@@ -593,7 +593,7 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, walk: &
         return;
     }
     let walker = F::walker(pool.instruction_set());
-    let plan = Plan::new(walk, walker.lanes, pool.threads());
+    let plan = Plan::new(walk, walker.lanes, pool.threads_now());
     let few = walk.m < FEW_OUTPUTS;
     scratch.reserve_workspace();
     let workspace = Shareable::new(scratch.workspace.as_mut_ptr());

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 /// Regions of a window: enough that windows of a repeated step of ten regions differ by little.
-const REGIONS: u32 = 64;
+pub(super) const REGIONS: u32 = 64;
 /// Regions before a window that are not counted: threads wake, caches change.
 const WARM_UP: u32 = 16;
 /// Windows of each of the two numbers that are compared, in turns. The longest of each is left out.
@@ -58,6 +58,11 @@ impl Trial {
         }
     }
 
+    /// How often the threads are halved between trials; during one, regions of all threads are wanted.
+    pub(super) fn settled(&self) -> u32 {
+        if self.running.is_some() { 0 } else { self.best }
+    }
+
     /// How often the threads are halved for the region that begins, and whether it is timed.
     pub(super) fn next(&mut self) -> (u32, bool) {
         if let Some(running) = &self.running {
@@ -65,7 +70,8 @@ impl Trial {
         }
         self.left -= 1;
         if self.left == 0 {
-            self.left = REGIONS;
+            // With fewer threads, kernels seldom ask.
+            self.left = if self.best == 0 { REGIONS } else { 1 };
             self.consider(Instant::now());
         }
         (self.best, false)
@@ -117,7 +123,7 @@ impl Trial {
     fn conclude(&mut self, winner: u32, now: Instant) {
         self.interval =
             if winner == self.best { (self.interval * 2).min(LONGEST_INTERVAL) } else { FIRST_INTERVAL };
-        (self.best, self.last, self.running) = (winner, Some(now), None);
+        (self.best, self.last, self.running, self.left) = (winner, Some(now), None, 1);
     }
 }
 

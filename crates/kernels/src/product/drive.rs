@@ -187,7 +187,7 @@ pub(crate) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
         return;
     }
     let tiles = F::tiles(isa);
-    let plan = Plan::new(&product, tiles, pool.threads());
+    let plan = Plan::new(&product, tiles, pool.threads_now());
     let packed = if plan.pack_left {
         scratch.reserve_packed(product.m * product.k);
         let packed = Shareable::new(scratch.packed.as_mut_ptr());

@@ -121,15 +121,16 @@ impl<F: Real> PackedWeights<F> {
         }
         let panels = fan_out.div_ceil(2 * F::tiles(isa).lanes);
         let blocks = batch.div_ceil(BLOCK);
-        let is_shared = pool.threads() > 1 && batch * fan_in * fan_out > SERIAL;
+        let threads = pool.threads_now();
+        let is_shared = threads > 1 && batch * fan_in * fan_out > SERIAL;
         // Threads share the columns of few rows.
-        let parts = if is_shared && blocks < pool.threads() { pool.threads().min(panels) } else { 1 };
+        let parts = if is_shared && blocks < threads { threads.min(panels) } else { 1 };
         let z = Shareable::new(z.as_mut_ptr());
         let task = |index: usize| {
             let (part, first) = (index % parts, index / parts * BLOCK);
             let rows = BLOCK.min(batch - first);
             // The block that this thread will probably take next.
-            let further = (first + pool.threads() * BLOCK).min(batch);
+            let further = (first + threads * BLOCK).min(batch);
             let next =
                 if blocks == 1 { next } else { &x[further * fan_in..(further + BLOCK).min(batch) * fan_in] };
             // SAFETY: the lengths have been checked, `z` is borrowed mutably, and tasks have disjoint rows or columns

@@ -60,7 +60,7 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, product: RowProduct<F>) {
     let isa = pool.instruction_set();
     let (tiles, kernels) = (F::tiles(isa), F::rows(isa));
     let pairs = product.n.div_ceil(2 * tiles.lanes);
-    let parts = if product.k * product.n > SERIAL { pool.threads().min(pairs) } else { 1 };
+    let parts = if product.k * product.n > SERIAL { pool.threads_now().min(pairs) } else { 1 };
     let part = |part: usize| {
         let (first, end) = (pairs * part / parts, pairs * (part + 1) / parts);
         // SAFETY: the caller's promise; parts are disjoint ranges of columns.

@@ -23,7 +23,7 @@ pub(super) fn forward_backward<F: Real>(
 ) {
     let rows = step.input.rows;
     let weights: usize = step.layers.iter().map(|layer| layer.fan_in * layer.fan_out).sum();
-    let threads = if 2 * rows * weights > SERIAL { pool.threads() } else { 1 };
+    let threads = if 2 * rows * weights > SERIAL { pool.threads_now() } else { 1 };
     let blocks = rows.div_ceil(BLOCK).next_multiple_of(threads).min(rows);
     let workspace = Shareable::new(scratch.workspace.as_mut_ptr());
     let task = |participant: usize, block: usize| {

@@ -17,7 +17,7 @@ const SERIAL: usize = 50_000;
 pub(super) fn update<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, step: &Step<'_, F>) {
     let isa = pool.instruction_set();
     let weights: usize = step.layers.iter().map(|layer| layer.fan_in * layer.fan_out).sum();
-    let threads = if step.input.rows * weights > SERIAL { pool.threads() } else { 1 };
+    let threads = if step.input.rows * weights > SERIAL { pool.threads_now() } else { 1 };
     let mut cuts = [const { MaybeUninit::<Cut<F>>::uninit() }; MAX_LAYERS];
     let mut tasks = 0;
     for (layer, cut) in cuts.iter_mut().enumerate().take(step.layers.len()) {
