@@ -173,8 +173,9 @@ impl<'a, F: Real> Updated<'a, F> {
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // the rules index several slices, and read as formulas
 pub(crate) fn apply<F: Real>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
+    let Updated { w, first, second } = to;
     let length = dw.len();
-    let w = &mut to.w[..length];
+    let w = &mut w[..length];
     match *rule {
         Rule::Descend { learning_rate } => {
             for i in 0..length {
@@ -182,28 +183,28 @@ pub(crate) fn apply<F: Real>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
             }
         }
         Rule::Momentum { learning_rate, mu, nesterov: false } => {
-            let v = &mut to.first[..length];
+            let v = &mut first[..length];
             for i in 0..length {
                 v[i] = (mu * v[i] + dw[i]).flushed();
                 w[i] = (w[i] - learning_rate * v[i]).flushed();
             }
         }
         Rule::Momentum { learning_rate, mu, nesterov: true } => {
-            let v = &mut to.first[..length];
+            let v = &mut first[..length];
             for i in 0..length {
                 v[i] = (mu * v[i] + dw[i]).flushed();
                 w[i] = (w[i] - learning_rate * (dw[i] + mu * v[i])).flushed();
             }
         }
         Rule::RmsProp { learning_rate, rho, rest, epsilon } => {
-            let v = &mut to.first[..length];
+            let v = &mut first[..length];
             for i in 0..length {
                 v[i] = (rho * v[i] + rest * dw[i] * dw[i]).flushed();
                 w[i] = (w[i] - learning_rate * (dw[i] / (v[i].sqrt() + epsilon))).flushed();
             }
         }
         Rule::RmsPropMomentum { learning_rate, rho, rest, epsilon, mu } => {
-            let (v, u) = (&mut to.first[..length], &mut to.second[..length]);
+            let (v, u) = (&mut first[..length], &mut second[..length]);
             for i in 0..length {
                 v[i] = (rho * v[i] + rest * dw[i] * dw[i]).flushed();
                 u[i] = (mu * u[i] + dw[i] / (v[i].sqrt() + epsilon)).flushed();
@@ -211,7 +212,7 @@ pub(crate) fn apply<F: Real>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
             }
         }
         Rule::Adam { rest1, beta2, rest2, kept, step, root, epsilon } => {
-            let (m, v) = (&mut to.first[..length], &mut to.second[..length]);
+            let (m, v) = (&mut first[..length], &mut second[..length]);
             for i in 0..length {
                 m[i] = (m[i] + rest1 * (dw[i] - m[i])).flushed();
                 v[i] = (beta2 * v[i] + rest2 * dw[i] * dw[i]).flushed();

@@ -280,13 +280,14 @@ pub fn weight_gradient_update_nonzero<F: Real>(
     to: Updated<'_, F>,
 ) {
     to.check(rule);
+    let Updated { w, first, second } = to;
     let (by, exact_inverse) = (total, exact_inverse(total));
     let settle = match *rule {
         Rule::Descend { learning_rate } => Settle::Descend { by, exact_inverse, learning_rate },
         rule => {
-            let (first, second) = (to.first.as_mut_ptr(), to.second.as_mut_ptr());
+            let (first, second) = (first.as_mut_ptr(), second.as_mut_ptr());
             Settle::Update { by, exact_inverse, rule, first, second }
         }
     };
-    nonzeros.gradient(pool, scratch, fan_out, (x, delta, to.w), settle);
+    nonzeros.gradient(pool, scratch, fan_out, (x, delta, w), settle);
 }

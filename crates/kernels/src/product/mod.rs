@@ -263,12 +263,13 @@ pub fn weight_gradient_update<F: Real>(
     to: Updated<'_, F>,
 ) {
     to.check(rule);
-    let (first, second) = (to.first.as_mut_ptr(), to.second.as_mut_ptr());
+    let Updated { w, first, second } = to;
+    let (first, second) = (first.as_mut_ptr(), second.as_mut_ptr());
     let (finish, then) = match *rule {
         Rule::Descend { learning_rate } => (Finish::descend(total, learning_rate), Then::Nothing),
         rule => (Finish::divide(total), Then::Update { rule, first, second }),
     };
-    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, to.w, finish, then);
+    gradient(pool, scratch, (batch, fan_in, fan_out), x, delta, w, finish, then);
 }
 
 fn gradient<F: Real>(
