@@ -240,6 +240,10 @@ pub(crate) unsafe fn run_alone<F: Real + Products>(
     product: Product<F>,
     workspace: *mut F,
 ) {
+    if product.is_small() {
+        // SAFETY: the caller's promise.
+        return unsafe { run_small(isa, &product, workspace) };
+    }
     let product = product.with_columns();
     if product.m == 0 || product.n == 0 {
         return;
@@ -267,6 +271,63 @@ pub(crate) unsafe fn run_alone<F: Real + Products>(
         for block in 0..plan.blocks {
             // SAFETY: the caller's promise.
             unsafe { run_block(isa, tiles, &product, &plan, &Block { panel, block, packed, workspace }) };
+        }
+    }
+}
+
+/// Multiply-adds up to which a product is small: its parts are in the nearest cache, and to plan it would take as long
+/// as to do it.
+const SMALL: usize = 4096;
+
+impl<F: Real> Product<F> {
+    fn is_small(&self) -> bool {
+        let &Self { m, k, n, .. } = self;
+        m * n <= SMALL && (1..=PIECE).contains(&k) && m * k * n <= SMALL && m > 0 && n > 0
+    }
+}
+
+/// Runs a small product: tiles one after the other, nothing packed but a right matrix that lies transposed.
+///
+/// # Safety
+/// As for [`run_alone`], of a product that is small.
+unsafe fn run_small<F: Real + Products>(isa: InstructionSet, product: &Product<F>, workspace: *mut F) {
+    let &Product { m, k, n, a, a_row, a_step, c, .. } = product;
+    let tiles = F::tiles(isa);
+    let lanes = tiles.lanes;
+    let is_packed = product.b_column != 1;
+    let (b, b_step) = if is_packed {
+        let stride = n.next_multiple_of(lanes);
+        // SAFETY: b has k steps of n columns; the workspace has room for as many, filled up to whole vectors.
+        unsafe { (tiles.transpose)(product.b, product.b_column, k, n, workspace, stride, true) };
+        (workspace.cast_const(), stride)
+    } else {
+        (product.b, product.b_step)
+    };
+    let (a_stride, how) = if a_row == 1 { (a_step, mode::ADJACENT) } else { (a_row, mode::STRIDED) };
+    let mut tile_sums = TileSums::new();
+    let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
+    for column in (0..n).step_by(2 * lanes) {
+        let width = (n - column).min(2 * lanes);
+        let vectors = if width > lanes { 2 } else { 1 };
+        let last = width - (vectors - 1) * lanes;
+        for row in (0..m).step_by(tiles.rows()) {
+            let rows = (m - row).min(tiles.rows());
+            let (offset, finish) = (row * n + column, product.finish.at(row, column));
+            // SAFETY: rows, steps and columns lie inside a, b and c; `sums` has room for the largest tile.
+            unsafe {
+                let compute = tiles.compute[usize::from(how)][rows - 1][vectors - 1];
+                let lanes_read = if is_packed { lanes } else { last };
+                compute(k, a.add(row * a_row), a_stride, b.add(column), b_step, lanes_read, sums);
+                let nothing = std::ptr::null();
+                if product.then.is_nothing() {
+                    (tiles.finish)(rows, vectors, last, sums, nothing, 0, c.add(offset), n, Some(&finish));
+                } else {
+                    let stride = vectors * lanes;
+                    (tiles.finish)(rows, vectors, last, sums, nothing, 0, sums, stride, Some(&finish));
+                    let placed = Placed { rows, vectors, width, tile: sums, offset, stride: n };
+                    place(isa, tiles, &product.then, placed, c);
+                }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use super::{MAX_LAYERS, Step};
 use crate::isa::{Vectorised, vectorised};
 use crate::pool::Shareable;
-use crate::product::drive::Cut;
+use crate::product::drive::{Cut, run_alone};
 use crate::product::{COLUMNS, ColumnSums};
 use crate::update::{Rule, Updated, apply};
 use crate::{Pool, Real, Scratch};
@@ -18,6 +18,14 @@ pub(super) fn update<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, step: &Step
     let isa = pool.instruction_set();
     let weights: usize = step.layers.iter().map(|layer| layer.fan_in * layer.fan_out).sum();
     let threads = if step.input.rows * weights > SERIAL { pool.threads_now() } else { 1 };
+    if threads == 1 {
+        for layer in (0..step.layers.len()).rev() {
+            // SAFETY: the lengths were checked; the workspace is the caller's.
+            unsafe { run_alone(isa, step.weight_product(layer), scratch.workspace.as_mut_ptr()) };
+            update_biases(pool, step, layer);
+        }
+        return;
+    }
     let mut cuts = [const { MaybeUninit::<Cut<F>>::uninit() }; MAX_LAYERS];
     let mut tasks = 0;
     for (layer, cut) in cuts.iter_mut().enumerate().take(step.layers.len()) {
@@ -49,11 +57,7 @@ pub(super) fn update<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, step: &Step
             task -= 1;
         }
     };
-    if threads > 1 {
-        pool.run_as(tasks, task);
-    } else {
-        (0..tasks).for_each(|index| task(0, index));
-    }
+    pool.run_as(tasks, task);
 }
 
 /// Updates a layer's biases by Σ δ / W.
