@@ -166,7 +166,9 @@ impl Dense {
         let dense = to.reborrow().range(0..numbers);
         match input.nonzeros {
             Some(nonzeros) => {
-                weight_gradient_update_nonzero(pool, scratch, nonzeros, fan_out, x, delta, total, rule, dense)
+                weight_gradient_update_nonzero(
+                    pool, scratch, nonzeros, fan_out, x, delta, total, rule, dense,
+                );
             }
             None => {
                 weight_gradient_update(pool, scratch, rows, fan_in, fan_out, x, delta, total, rule, dense);
