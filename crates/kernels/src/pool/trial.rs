@@ -7,19 +7,23 @@
 
 use std::time::{Duration, Instant};
 
-/// Regions of a window: enough that windows of a repeated step of ten regions differ by little.
+/// Regions of a window: enough that windows of a repeated step of ten regions differ by little. Fewer, if they take long.
 pub(super) const REGIONS: u32 = 64;
+const FEWEST: u32 = 24;
+const ENOUGH: Duration = Duration::from_millis(4);
 /// Regions before a window that are not counted: threads wake, caches change.
-const WARM_UP: u32 = 16;
+const WARM_UP: u32 = 8;
 /// Windows of each of the two numbers that are compared, in turns. The longest of each is left out.
 const PAIRS: usize = 6;
 /// Time in a window beyond which regions are so long that threads help in any case.
-const LONG: Duration = Duration::from_millis(10);
+const LONG: Duration = Duration::from_millis(60);
 /// A longer pause between two regions is something else than the work that is compared.
 const LONGEST_GAP: Duration = Duration::from_micros(100);
 /// From one trial to the next: at first, and when trials have long had the same outcome.
 const FIRST_INTERVAL: Duration = Duration::from_millis(50);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between trials, in durations of the last one: half of a trial is spent with the slower number.
+const RARELY: u32 = 30;
 /// The other number wins if its time is below so many hundredths.
 const WINS: u32 = 97;
 
@@ -40,6 +44,8 @@ struct Running {
     other: u32,
     window: usize,
     regions: u32,
+    length: u32,
+    began: Instant,
     times: [[Duration; PAIRS]; 2],
     ended: Option<Instant>,
 }
@@ -85,7 +91,8 @@ impl Trial {
         self.upward = self.best == self.most || (self.best > 0 && !self.upward);
         let other = if self.upward { self.best - 1 } else { self.best + 1 };
         let times = [[Duration::ZERO; PAIRS]; 2];
-        self.running = Some(Running { other, window: 0, regions: 0, times, ended: None });
+        self.running =
+            Some(Running { other, window: 0, regions: 0, length: REGIONS, began: now, times, ended: None });
     }
 
     /// Notes a timed region.
@@ -101,9 +108,15 @@ impl Trial {
         let time = &mut running.times[running.window % 2][running.window / 2];
         *time += now - began + gap.min(LONGEST_GAP);
         if *time > LONG {
-            return self.conclude(0, now);
+            self.conclude(0, now);
+            return;
         }
-        if running.regions < WARM_UP + REGIONS {
+        let counted = running.regions - WARM_UP;
+        if running.window == 0 && counted == FEWEST && *time > ENOUGH {
+            // For all windows of this trial: one that ended as soon as it has been interrupted would tell too much.
+            running.length = FEWEST;
+        }
+        if counted < running.length {
             return;
         }
         running.regions = 0;
@@ -115,14 +128,16 @@ impl Trial {
         let [best, other] = running.times.map(|times| trimmed(&times[..pairs]));
         // Where one is much the slower, no time is spent on finding out by how much.
         if pairs == PAIRS || other > best * 3 / 2 || (pairs > 2 && best > other * 3 / 2) {
-            let winner = if other < best * WINS / 100 { running.other } else { self.best };
+            let winner = if other * 100 < best * WINS { running.other } else { self.best };
             self.conclude(winner, now);
         }
     }
 
     fn conclude(&mut self, winner: u32, now: Instant) {
-        self.interval =
+        let taken = self.running.as_ref().map_or(Duration::ZERO, |running| now - running.began);
+        let interval =
             if winner == self.best { (self.interval * 2).min(LONGEST_INTERVAL) } else { FIRST_INTERVAL };
+        self.interval = interval.max(taken * RARELY);
         (self.best, self.last, self.running, self.left) = (winner, Some(now), None, 1);
     }
 }
@@ -168,7 +183,7 @@ mod tests {
             0
         );
         trial.best = 1;
-        assert_eq!(tried(&mut trial, &mut now, |_| Duration::from_millis(1)), 0);
+        assert_eq!(tried(&mut trial, &mut now, |_| Duration::from_millis(5)), 0);
     }
 
     #[test]
