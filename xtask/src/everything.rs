@@ -112,7 +112,34 @@ fn packages(steps: &mut Steps) -> Result<()> {
     // it compiles, so nothing is optimized, and one folder for all keeps the dependencies from being compiled twice.
     command.env("CARGO_PROFILE_DEV_DEBUG", "false");
     command.env("CARGO_TARGET_DIR", absolute(steps)?.join("published"));
+    forget_unpacked()?;
     steps.run("packages", command)
+}
+
+/// Removes our own crates from the sources that cargo keeps unpacked. It knows them by name and version alone, so that a
+/// package would be built on what an earlier run of this step had packed under the same version.
+fn forget_unpacked() -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
+        let user = std::env::var_os("HOME")?;
+        Some(Path::new(&user).join(".cargo"))
+    });
+    let Some(Ok(registries)) = home.map(|home| home.join("registry/src").read_dir()) else {
+        return Ok(());
+    };
+    for registry in registries {
+        let registry = registry?.path();
+        for unpacked in
+            registry.read_dir().with_context(|| format!("could not read {}", registry.display()))?
+        {
+            let unpacked = unpacked?;
+            if unpacked.file_name().to_string_lossy().starts_with("deltarule-") {
+                let unpacked = unpacked.path();
+                std::fs::remove_dir_all(&unpacked)
+                    .with_context(|| format!("could not remove {}", unpacked.display()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn absolute(steps: &Steps) -> Result<PathBuf> {
