@@ -179,6 +179,23 @@ impl Loss {
         mut cost: impl FnMut(usize, f64),
     ) {
         let outputs = targets.outputs();
+        if let (Cost::SquaredError, TargetsView::Values { values, .. }, None) = (self.cost, targets, weights)
+        {
+            // The same in a plain loop: of the smallest networks' steps the rest of this function is a tenth.
+            let y = values[first * outputs..].chunks_exact(outputs);
+            for (row, (a, y)) in a.chunks_exact(outputs).zip(y).enumerate() {
+                let mut value = 0.0;
+                for (j, (&a, &y)) in a.iter().zip(y).enumerate() {
+                    let r = a - y;
+                    value += 0.5 * r.to_f64() * r.to_f64();
+                    if let Some(delta) = delta.as_deref_mut() {
+                        delta[row * outputs + j] = r;
+                    }
+                }
+                cost(row, value);
+            }
+            return;
+        }
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
             let weight = weights.map_or(F::ONE, |weights| weights[first + row]);
             let delta = delta.as_deref_mut().map(|delta| &mut delta[row * outputs..][..outputs]);

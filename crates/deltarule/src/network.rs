@@ -370,6 +370,9 @@ impl<F: Real> Network<F> {
 
     /// Updates batch normalisation's running statistics from the last forward pass of a training step.
     pub fn update_buffers(&mut self, ws: &Workspace<F>, rows: usize) {
+        if self.buffers.is_empty() {
+            return;
+        }
         for index in 0..self.layers.len() {
             let range = self.layer_buffers(index);
             if let Layer::BatchNorm(layer) = &self.layers[index] {

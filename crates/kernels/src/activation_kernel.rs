@@ -19,6 +19,8 @@ const SERIAL: usize = 16_384;
 /// Numbers that a compiled loop may take at once: four vectors of 16. A loop does the rest one number at a time, so in
 /// single precision a rest is padded to a group; in double precision, where each number is a call, it is not.
 pub(crate) const GROUP: usize = 64;
+/// A rest of no more than this is padded to no more than this.
+const FEW: usize = LANES;
 
 /// How many of `length` numbers are worked on in place; the others are padded to a group.
 fn in_place<F: Real>(length: usize) -> usize {
@@ -31,16 +33,23 @@ pub(crate) fn forward<F: Real>(isa: InstructionSet, activation: Activation, valu
     if !whole.is_empty() {
         vectorised(isa, Forward { activation, values: whole });
     }
-    if !rest.is_empty() {
+    if rest.len() > FEW {
         let mut padded = [F::ZERO; GROUP];
         padded[..rest.len()].copy_from_slice(rest);
         vectorised(isa, Forward { activation, values: &mut padded });
         rest.copy_from_slice(&padded[..rest.len()]);
+    } else if !rest.is_empty() {
+        let mut padded = few(rest);
+        vectorised(isa, ForwardFew { activation, values: &mut padded });
+        rest.iter_mut().zip(padded).for_each(|(value, result)| *value = result);
     }
 }
 
 /// Any activation but softmax; `source` is z if the activation needs it, else a.
 pub(crate) fn backward<F: Real>(isa: InstructionSet, activation: Activation, source: &[F], delta: &mut [F]) {
+    if delta.len() <= FEW && is_arithmetic(activation) {
+        return backward_few(activation, source, delta);
+    }
     let (whole, rest) = delta.split_at_mut(in_place::<F>(delta.len()));
     let (whole_source, rest_source) = source.split_at(whole.len());
     if !whole.is_empty() {
@@ -53,6 +62,25 @@ pub(crate) fn backward<F: Real>(isa: InstructionSet, activation: Activation, sou
         vectorised(isa, Backward { activation, source: &padded_source, delta: &mut padded });
         rest.copy_from_slice(&padded[..rest.len()]);
     }
+}
+
+/// [`backward`] of up to [`FEW`] numbers: one at a time, which takes less than filling a vector up. Nothing in these
+/// derivatives can be fused, so that the bits are those of any instruction set.
+fn backward_few<F: Real>(activation: Activation, source: &[F], delta: &mut [F]) {
+    Backward { activation, source, delta }.run::<false>();
+}
+
+/// Up to [`FEW`] numbers, filled up. By a loop: a call that copies so few takes longer.
+fn few<F: Real>(values: &[F]) -> [F; FEW] {
+    let mut padded = [F::ZERO; FEW];
+    padded.iter_mut().zip(values).for_each(|(to, &value)| *to = value);
+    padded
+}
+
+/// Whether the derivative is a few additions and multiplications of the stored activation.
+fn is_arithmetic(activation: Activation) -> bool {
+    use Activation::{Elu, Exp, Identity, LeakyRelu, Relu, Selu, Sigmoid, Tanh};
+    matches!(activation, Identity | Sigmoid | Tanh | Relu | LeakyRelu { .. } | Elu { .. } | Selu | Exp)
 }
 
 /// `values[i] = f(values[i])`, flushed.
@@ -74,9 +102,9 @@ macro_rules! each_slope {
     };
 }
 
-struct Forward<'a, F> {
-    activation: Activation,
-    values: &'a mut [F],
+pub(crate) struct Forward<'a, F> {
+    pub activation: Activation,
+    pub values: &'a mut [F],
 }
 
 impl<F: Real> Vectorised for Forward<'_, F> {
@@ -105,6 +133,21 @@ impl<F: Real> Vectorised for Forward<'_, F> {
             Activation::Exp => each!(values, z => z.vector_exp::<FMA>()),
             Activation::Softmax => unreachable!("softmax goes by rows"),
         }
+    }
+}
+
+/// As [`Forward`], of so many numbers that the compiler knows how many there are.
+struct ForwardFew<'a, F> {
+    activation: Activation,
+    values: &'a mut [F; FEW],
+}
+
+impl<F: Real> Vectorised for ForwardFew<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        Forward { activation: self.activation, values: self.values }.run::<FMA>();
     }
 }
 
@@ -218,11 +261,11 @@ fn log_softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]
     }
 }
 
-struct Backward<'a, F> {
-    activation: Activation,
+pub(crate) struct Backward<'a, F> {
+    pub activation: Activation,
     /// z if the activation needs it, else a.
-    source: &'a [F],
-    delta: &'a mut [F],
+    pub source: &'a [F],
+    pub delta: &'a mut [F],
 }
 
 impl<F: Real> Vectorised for Backward<'_, F> {
@@ -365,6 +408,9 @@ pub fn activate_backward<F: Real>(
     let source =
         if activation.needs_z() { z.expect("this activation's derivative is taken from z") } else { a };
     assert_eq!(source.len(), delta.len(), "z and delta have one shape");
+    if delta.len() <= FEW && is_arithmetic(activation) {
+        return backward_few(activation, source, delta);
+    }
     let isa = pool.instruction_set();
     let piece = piece_length(activation == Activation::Softmax, units);
     pool.for_pieces(delta, piece, SERIAL, |index, delta| {

@@ -7,6 +7,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 use crate::erf;
 use crate::nonzero::Walks;
 use crate::product::Products;
+use crate::stack::Tiny;
 use crate::vector_math::VectorMath;
 
 /// `f32` or `f64`. Sealed: the kernels are written for these two.
@@ -35,6 +36,7 @@ pub trait Real:
     + Sum<Self>
     + Products
     + Walks
+    + Tiny
     + VectorMath
 {
     /// 0.

@@ -14,7 +14,7 @@
 mod scan;
 #[cfg(test)]
 mod tests;
-mod vector;
+pub(crate) mod vector;
 mod walk;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

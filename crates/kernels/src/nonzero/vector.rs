@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 use crate::Real;
 
 /// A vector of numbers.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// f32 or f64.
     type Number: Real;
     /// Numbers in it.

@@ -20,6 +20,7 @@ mod by_layers;
 mod by_rows;
 #[cfg(test)]
 mod tests;
+mod tiny;
 mod weights;
 
 use std::mem::MaybeUninit;
@@ -29,6 +30,8 @@ use crate::product::drive::Product;
 use crate::product::epilogue::{Finish, Then};
 use crate::update::{Rule, Updated};
 use crate::{Activation, Pool, Real, Scratch};
+
+pub use tiny::Tiny;
 
 /// The largest number of layers in a stack; deeper networks are more than one.
 pub const MAX_LAYERS: usize = 32;
@@ -94,6 +97,8 @@ pub struct OutputRows<'a, F> {
 pub struct Stack {
     layers: Vec<StackLayer>,
     weights: usize,
+    /// Where every layer is tiny.
+    tiny: Option<tiny::Layout>,
 }
 
 /// A batch and what a step does with it.
@@ -124,7 +129,8 @@ struct Step<'a, F> {
     w: *mut F,
     first: *mut F,
     second: *mut F,
-    kept: [MaybeUninit<RawRows<F>>; MAX_LAYERS],
+    /// One for each layer, all written.
+    kept: &'a [MaybeUninit<RawRows<F>>],
     dx: *mut F,
     costs: *mut f64,
 }
@@ -144,7 +150,8 @@ impl Stack {
             assert!(pair[0].activation != Activation::Softmax, "softmax stands at the output");
         }
         let weights = layers.iter().map(|layer| layer.fan_in * layer.fan_out).sum();
-        Self { layers, weights }
+        let tiny = tiny::Layout::of(&layers);
+        Self { layers, weights, tiny }
     }
 
     /// Its layers.
@@ -176,11 +183,17 @@ impl Stack {
         costs: &mut [f64],
         cost: impl Fn(OutputRows<'_, F>) + Sync,
     ) -> f64 {
-        let step = self.begin(&mut to, input, kept, dx, costs);
+        let mut room = [const { MaybeUninit::uninit() }; MAX_LAYERS];
+        let step = self.begin(&mut room, &mut to, input, kept, dx, costs);
         if input.rows == 0 {
             return 0.0;
         }
         scratch.reserve_workspace();
+        if let Some(layout) = &self.tiny
+            && let Some(sum) = tiny::step(pool, scratch, layout, &step, &cost)
+        {
+            return sum;
+        }
         if self.weights <= by_rows::MOST_WEIGHTS {
             by_rows::forward_backward(pool, scratch, &step, &cost);
             let sum = costs[..input.rows].iter().sum::<f64>();
@@ -198,9 +211,11 @@ impl Stack {
         }
     }
 
-    /// Checks every length.
+    /// Checks every length. What is kept goes by `room`, so that a step of a tiny network copies nothing.
+    #[inline]
     fn begin<'a, F: Real, K: KeepsRows<F>>(
         &'a self,
+        room: &'a mut [MaybeUninit<RawRows<F>>; MAX_LAYERS],
         to: &mut Updated<'_, F>,
         input: StepInput<'a, F>,
         kept: &mut [K],
@@ -214,8 +229,7 @@ impl Stack {
         assert_eq!(kept.len(), layers.len(), "something kept for each layer");
         assert!(costs.len() >= rows, "a cost for each row");
         assert!(dx.as_ref().is_none_or(|dx| dx.len() == input.x.len()), "dx is [rows, fan_in]");
-        let mut raw = [const { MaybeUninit::uninit() }; MAX_LAYERS];
-        for (index, ((layer, kept), raw)) in layers.iter().zip(kept).zip(&mut raw).enumerate() {
+        for (index, ((layer, kept), raw)) in layers.iter().zip(kept).zip(&mut *room).enumerate() {
             assert!(layer.biases().end <= to.w.len(), "every layer's parameters are there");
             let LayerRows { z, a, delta } = kept.layer_rows();
             let cells = rows * layer.fan_out;
@@ -236,7 +250,7 @@ impl Stack {
             w: to.w.as_mut_ptr(),
             first: to.first.as_mut_ptr(),
             second: to.second.as_mut_ptr(),
-            kept: raw,
+            kept: &room[..layers.len()],
             dx: dx.map_or(std::ptr::null_mut(), <[F]>::as_mut_ptr),
             costs: costs.as_mut_ptr(),
         }
@@ -245,8 +259,8 @@ impl Stack {
 
 impl<F: Real> Step<'_, F> {
     fn kept(&self, layer: usize) -> RawRows<F> {
-        // SAFETY: `begin` has written one for each layer, and `layers` is indexed alike.
-        unsafe { self.kept[..self.layers.len()][layer].assume_init() }
+        // SAFETY: `begin` has written one for each layer.
+        unsafe { self.kept[layer].assume_init() }
     }
 
     /// What a layer reads, from row `row` on.

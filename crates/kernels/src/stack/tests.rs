@@ -224,6 +224,56 @@ fn a_step_in_one_has_the_bits_of_its_parts() {
     }
 }
 
+/// Layers that fit into a vector of 8 or of 16 numbers, or just do not.
+const TINY: &[&[usize]] = &[
+    &[1, 1],
+    &[2, 8, 1],
+    &[2, 5, 1],
+    &[3, 7, 2],
+    &[8, 8, 8],
+    &[4, 16, 3],
+    &[16, 1, 16],
+    &[7, 3, 5, 2, 9],
+    &[16, 16, 16],
+    &[17, 16, 1],
+    &[4, 17, 2],
+];
+
+#[test]
+fn tiny_steps_have_the_bits_of_their_parts() {
+    let hidden = [
+        Activation::Identity,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Relu,
+        Activation::LeakyRelu { slope: 0.1 },
+        Activation::Elu { alpha: 1.5 },
+        Activation::Selu,
+        Activation::Softplus,
+        Activation::Mish,
+    ];
+    let output = [Activation::Sigmoid, Activation::Identity, Activation::Softmax, Activation::Tanh];
+    let mut number = 0;
+    for isa in InstructionSet::available() {
+        let pool = Pool::with_instruction_set(2, isa);
+        for widths in TINY {
+            for rows in [1, 2, 3, 4, 5, 8, 11, 32, 33] {
+                for rule in rules() {
+                    number += 1;
+                    let (hidden, output) = (hidden[number % hidden.len()], output[number % output.len()]);
+                    let case = Case::<f32>::new(widths, hidden, output, rows);
+                    let (fused, oracle) = (case.clone().fused(&pool, rule), case.apart(&pool, rule));
+                    let at = format!("{isa:?} {widths:?} {rows} rows {hidden:?} {output:?} {rule:?}");
+                    assert_eq!(fused.cost.to_bits(), oracle.cost.to_bits(), "{at}: cost");
+                    assert!(fused.kept == oracle.kept, "{at}: what is kept");
+                    assert!(fused.dx == oracle.dx, "{at}: dx");
+                    assert!(fused == oracle, "{at}: parameters and state");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn double_precision_too() {
     for isa in InstructionSet::available() {
