@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::erf;
-use crate::nonzero::Walks;
+use crate::nonzero::{ByColumns, Walks};
 use crate::product::Products;
 use crate::stack::Tiny;
 use crate::vector_math::VectorMath;
@@ -36,6 +36,7 @@ pub trait Real:
     + Sum<Self>
     + Products
     + Walks
+    + ByColumns
     + Tiny
     + VectorMath
 {

@@ -6,11 +6,13 @@
 //! are flushed, which stores +0 for both.)
 //!
 //! What is not formed: 0·∞ and 0·NaN. A feature that is absent from a row contributes nothing to it, even where its
-//! weight is not finite, as the rows of w that a one-hot code does not select.
+//! weight is not finite, as the rows of w that a one-hot code does not select. Of a batch of a few rows ([`columns`]) this
+//! holds for features that are absent from all of them.
 //!
 //! [`Nonzeros`] holds a bit for each number of a batch, by rows for x·w and by columns for xᵀ·δ; the numbers themselves
 //! are read from x. That is 1/16 of x's size, made in one pass, and needs no transposition.
 
+mod columns;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use crate::{Pool, Real, Scratch};
 use scan::Scan;
 use walk::{Masks, Settle, WORD, Walk};
 
+pub use columns::ByColumns;
 pub use walk::Walks;
 
 /// Where the numbers of a batch are not 0. Allocated once for the largest batch.
@@ -49,6 +52,9 @@ pub struct Nonzeros {
     is_ready: bool,
     by_row: Vec<u32>,
     by_column: Vec<u32>,
+    /// Of a batch of a few rows, instead of those: the columns that any of them has, and how many these are.
+    list: Vec<u32>,
+    listed: usize,
 }
 
 /// Numbers up to which one thread finds them faster than several.
@@ -72,6 +78,8 @@ impl Nonzeros {
             is_ready: true,
             by_row: vec![0; max_rows * columns.div_ceil(WORD)],
             by_column: vec![0; max_rows.div_ceil(WORD) * columns],
+            list: vec![0; columns + columns::SLACK],
+            listed: 0,
         }
     }
 
@@ -92,11 +100,12 @@ impl Nonzeros {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        (self.by_row.len() + self.by_column.len()) * size_of::<u32>()
+        (self.by_row.len() + self.by_column.len() + self.list.len()) * size_of::<u32>()
     }
 
-    /// Goes through a batch x \[rows, columns\], and tells whether at most `most` of its numbers are not 0. Only then
-    /// may it be used in products. It stops where there are more.
+    /// Goes through a batch x \[rows, columns\], and tells whether at most `most` of its numbers are not 0; of a few
+    /// rows also whether at most twice as many numbers lie in the columns that any of the rows has. Only then may it be
+    /// used in products. It stops where there are more.
     ///
     /// # Panics
     /// If it has more rows than there is room for, or `x` is not of that length.
@@ -104,14 +113,31 @@ impl Nonzeros {
         let (columns, words) = (self.columns, self.columns.div_ceil(WORD));
         assert_eq!(x.len(), rows * columns, "x is [rows, columns]");
         assert!(rows * words <= self.by_row.len(), "there is room for so many rows");
-        (self.rows, self.count, self.is_ready) = (rows, 0, true);
+        (self.rows, self.count, self.listed, self.is_ready) = (rows, 0, 0, true);
         if x.is_empty() {
             return true;
+        }
+        if self.is_few() {
+            let list = F::few_rows(pool.instruction_set()).list;
+            // SAFETY: the pool has checked the instruction set.
+            (self.listed, self.count) = unsafe { list(columns, x, &mut self.list) };
+            // All rows of a listed column are multiplied, a dense product's work, but in fewer columns.
+            self.is_ready = self.count <= most && self.listed * rows <= most.saturating_mul(2);
+            return self.is_ready;
         }
         let threaded = x.len() > SERIAL;
         self.scan(pool, threaded, x, most);
         self.is_ready = self.count <= most;
         self.is_ready
+    }
+
+    /// Whether products go by columns.
+    fn is_few(&self) -> bool {
+        (1..=columns::FEW_ROWS).contains(&self.rows)
+    }
+
+    fn columns_listed(&self) -> &[u32] {
+        &self.list[..self.listed]
     }
 
     fn scan<F: Real>(&mut self, pool: &Pool, threaded: bool, x: &[F], most: usize) {
@@ -184,8 +210,15 @@ impl Nonzeros {
             c: w.as_mut_ptr(),
             settle,
         };
-        // SAFETY: the lengths have been checked, set bits are inside the batch, and `w` is borrowed mutably.
-        unsafe { walk::run(pool, scratch, &walk) };
+        // SAFETY: the lengths have been checked, set bits and listed columns are inside the batch, and `w` is borrowed
+        // mutably.
+        unsafe {
+            if self.is_few() && fan_out > 0 {
+                columns::run_gradient(pool, scratch, &walk, self.columns_listed());
+            } else {
+                walk::run(pool, scratch, &walk);
+            }
+        }
     }
 }
 
@@ -229,8 +262,15 @@ pub fn affine_nonzero<F: Real>(
         c: z.as_mut_ptr(),
         settle: Settle::Add { row: b.map_or(std::ptr::null(), <[F]>::as_ptr) },
     };
-    // SAFETY: the lengths have been checked, set bits are inside the batch, and `z` is borrowed mutably.
-    unsafe { walk::run(pool, scratch, &walk) };
+    // SAFETY: the lengths have been checked, set bits and listed columns are inside the batch, and `z` is borrowed
+    // mutably.
+    unsafe {
+        if nonzeros.is_few() && fan_out > 0 {
+            columns::run_forward(pool, &walk, nonzeros.columns_listed());
+        } else {
+            walk::run(pool, scratch, &walk);
+        }
+    }
 }
 
 /// [`weight_gradient`](crate::weight_gradient), dw = xᵀ·δ / total, without the terms where x is 0: the same bits where

@@ -114,12 +114,12 @@ pub(super) struct Walk<F> {
 unsafe impl<F: Send + Sync> Sync for Walk<F> {}
 
 /// One task's part of a product.
-pub(super) struct Part<F> {
+pub struct Part<F> {
     /// Outputs.
     first: usize,
     end: usize,
     /// The panel's first column, and how many lanes of its last vector are columns.
-    column: usize,
+    pub(super) column: usize,
     last: usize,
     /// Stretches that are walked together: one, if they are packed.
     together: usize,
@@ -129,6 +129,23 @@ pub(super) struct Part<F> {
     kept: *mut F,
     /// Room for one output's results.
     waiting: *mut F,
+}
+
+impl<F: Real> Part<F> {
+    /// A panel that is not walked: only what is settled needs room, in a participant's workspace.
+    pub(super) fn of_columns(column: usize, last: usize, workspace: *mut F) -> Self {
+        let nowhere = std::ptr::null_mut();
+        Self {
+            first: 0,
+            end: 0,
+            column,
+            last,
+            together: 1,
+            packed: nowhere,
+            kept: nowhere,
+            waiting: workspace,
+        }
+    }
 }
 
 /// A stretch of b's panel: its first row, the numbers from one to the next, and the columns in the last vector.
@@ -269,7 +286,7 @@ unsafe fn walk_outputs<V: Vector, const NV: usize, const BEGINS: bool, const END
 ) {
     let width = NV * V::LANES;
     let stretches = walk.k.div_ceil(STRETCH);
-    let mut waiting = Waiting { kept: part.waiting, to: std::ptr::null_mut() };
+    let mut waiting = Waiting::new(part);
     for output in part.first..part.end {
         // SAFETY: outputs and stretches are the walk's, and there is room for sums as promised.
         unsafe {
@@ -399,18 +416,23 @@ unsafe fn add_terms<V: Vector, const NV: usize>(
 ///
 /// Rows that do not end at a vector are stored with a mask, and a load that overlaps the masked part waits until such
 /// a store is done. So a row is stored after the next one has been loaded.
-struct Waiting<F> {
+pub(super) struct Waiting<F> {
     kept: *mut F,
     to: *mut F,
 }
 
 impl<F: Real> Waiting<F> {
+    /// None yet.
+    pub(super) fn new(part: &Part<F>) -> Self {
+        Self { kept: part.waiting, to: std::ptr::null_mut() }
+    }
+
     /// Stores what waits.
     ///
     /// # Safety
     /// What waits is of this panel's shape.
     #[inline(always)]
-    unsafe fn store<V: Vector<Number = F>, const NV: usize>(&mut self, part: &Part<F>) {
+    pub(super) unsafe fn store<V: Vector<Number = F>, const NV: usize>(&mut self, part: &Part<F>) {
         if !self.to.is_null() {
             // SAFETY: the caller's promise.
             unsafe { store_columns(&load::<V, NV>(self.kept), part, self.to) };
@@ -437,7 +459,7 @@ unsafe fn store_columns<V: Vector, const NV: usize>(
 
 /// How many lanes of a panel's vector are columns.
 #[inline(always)]
-fn lanes<V: Vector, const NV: usize>(part: &Part<V::Number>, v: usize) -> usize {
+pub(super) fn lanes<V: Vector, const NV: usize>(part: &Part<V::Number>, v: usize) -> usize {
     if v + 1 < NV { V::LANES } else { part.last }
 }
 
@@ -446,7 +468,7 @@ fn lanes<V: Vector, const NV: usize>(part: &Part<V::Number>, v: usize) -> usize 
 /// # Safety
 /// As for [`run_part`].
 #[inline(always)]
-unsafe fn settle<V: Vector, const NV: usize>(
+pub(super) unsafe fn settle<V: Vector, const NV: usize>(
     walk: &Walk<V::Number>,
     part: &Part<V::Number>,
     output: usize,

@@ -5,6 +5,7 @@
 //! backward   δ_{l−1} = (δ_l·w_lᵀ) ⊙ f'_{l−1}                         update w_l, b_l by xᵀ·δ / W and Σ δ / W
 //! ```
 //!
+//! **Tiny**, where every layer fits into a vector: one pass without plans or calls, on one thread.
 //! **By rows**, where all weights together fit a core's own cache: a task takes a block of rows through all layers, cost
 //! and backward pass; a second parallel region computes the gradients and applies the update. Two regions a step,
 //! activations stay in the nearest cache, and no thread waits between layers.

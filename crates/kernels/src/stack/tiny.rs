@@ -14,6 +14,8 @@
 //! vector and not eight: x and δ are brought to the lanes by permutations, whose lane numbers are made once
 //! ([`Places`]). Each sum is the chain of multiply-adds of [`product`](crate::product), each rounding the same.
 
+#![allow(clippy::needless_range_loop)] // r counts registers
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
