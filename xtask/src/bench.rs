@@ -5,6 +5,7 @@
 //! then tells which ways of using each peer, and how many threads, are worth more turns. These are timed one after
 //! another, ours before each, several rounds of it, so that a slow moment of the machine hits all of them.
 
+mod accuracy;
 mod field;
 mod inference;
 mod jobs;
@@ -34,6 +35,9 @@ const SLICE: [&str; 3] = ["xor", "nielsen", "tabular"];
 
 /// Runs the comparison, or its slice.
 pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
+    if let ["accuracy", words @ ..] = words {
+        return accuracy::run(steps, words);
+    }
     if let ["inference", words @ ..] = words {
         return inference::run(steps, words);
     }
