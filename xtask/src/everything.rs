@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{accept, bench, features, machine};
+use crate::{accept, bench, features, instructions, machine};
 
 /// Runs everything, ending at the first step that fails.
 pub fn test(steps: &mut Steps) -> Result<()> {
@@ -27,6 +27,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     packages(steps)?;
     accept::run_quick(steps)?;
     bench::slice(steps)?;
+    instructions::guard(steps)?;
     size(steps)
 }
 

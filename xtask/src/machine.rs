@@ -14,9 +14,13 @@ struct Program {
 }
 
 /// Programs of the system that building and testing call.
-const PROGRAMS: [Program; 2] =
+const PROGRAMS: [Program; 3] = [
     // The linker's driver, and the compiler of the C sources in zstd.
-    [Program { name: "cc", package: "gcc" }, Program { name: "git", package: "git" }];
+    Program { name: "cc", package: "gcc" },
+    Program { name: "git", package: "git" },
+    // Counts the kernels' instructions.
+    Program { name: "valgrind", package: "valgrind" },
+];
 
 /// Components of the Rust toolchain beyond the compiler.
 const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];

@@ -10,6 +10,7 @@ mod accept;
 mod bench;
 mod everything;
 mod features;
+mod instructions;
 mod machine;
 mod steps;
 mod tally;
@@ -29,6 +30,7 @@ Usage: cargo xtask COMMAND
   bench [--slice]   training speed beside that of other libraries; bench/README.md tells its other flags
   bench limits      what a step costs as the work grows, beside what the machine could do at best
   bench inference   how fast trained networks answer, beside other engines
+  instructions      how many instructions some kernels take, beside what is expected; --write changes what is
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["test"] => everything::test(&mut steps),
         ["accept", names @ ..] => accept::run_named(&mut steps, names),
         ["bench", words @ ..] => bench::run(&mut steps, words),
+        ["instructions", words @ ..] => instructions::run(&mut steps, words),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
