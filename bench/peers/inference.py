@@ -1,11 +1,13 @@
-"""Trained networks answering, as a skilled user has them answer on a CPU: one row at a time, and 4,096 at once.
+"""Trained networks answering, as a skilled user has them answer on a CPU: one row at a time, and 4,096 at once, of numbers
+without a pattern and of the images in DIR/images.f32.
 
 `inference.py ENGINE --folder DIR --threads N` prints one line of JSON for each `*.safetensors` in DIR, which are
 networks of dense layers, ReLU between them and softmax at the end:
 
-    {"engine", "network", "threads", "row_median_us", "row_p99_us", "rows_per_second", "probabilities", "version"}
+    {"engine", "network", "threads", "row_median_us", "row_p99_us", "rows_per_second", "images_per_second",
+     "probabilities", "image_probabilities", "version"}
 
-`probabilities` are the last row's. The engines: `onnxruntime` with its inputs and outputs bound beforehand, `torch`,
+Probabilities are the last row's. The engines: `onnxruntime` with its inputs and outputs bound beforehand, `torch`,
 `torch-compile`, and `jax` (jit, with arrays that are on its device already). Rows are the same as those of
 `examples/inference.rs`, to which the figures are compared.
 """
@@ -144,6 +146,9 @@ def main():
         rows = seconds(WARM_UP, ROWS, one)
         many, result = answer(x)
         batches = seconds(3, BATCHES, many)
+        images = numpy.fromfile(Path(asked.folder) / "images.f32", numpy.float32).reshape(BATCH, inputs)
+        many_images, image_result = answer(images)
+        image_batches = seconds(3, BATCHES, many_images)
         line = {
             "engine": asked.engine,
             "network": file.stem,
@@ -151,7 +156,9 @@ def main():
             "row_median_us": statistics.median(rows) * 1e6,
             "row_p99_us": rows[ROWS * 99 // 100] * 1e6,
             "rows_per_second": BATCH / statistics.median(batches),
+            "images_per_second": BATCH / statistics.median(image_batches),
             "probabilities": [float(p) for p in result()[-1]],
+            "image_probabilities": [float(p) for p in image_result()[-1]],
             "version": version,
         }
         json.dump(line, sys.stdout)

@@ -128,17 +128,19 @@ fn in_round(round: usize, lines: Vec<Value>) -> impl Iterator<Item = Value> {
 
 /// That all engines give the same probabilities.
 fn agree(runs: &[Value]) -> Result<()> {
-    let mut first: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for run in runs {
-        let (network, engine) = (text(run, "network")?, text(run, "engine")?);
-        let got: Option<Vec<f64>> =
-            run["probabilities"].as_array().map(|all| all.iter().filter_map(Value::as_f64).collect());
-        let got = got.with_context(|| format!("no probabilities in {run}"))?;
-        let expected = first.entry(network).or_insert_with(|| got.clone());
-        let alike = got.len() == expected.len()
-            && !got.is_empty()
-            && got.iter().zip(&*expected).all(|(got, expected)| (got - expected).abs() <= AGREEMENT);
-        ensure!(alike, "{network}: expected {expected:?}, {engine} gives {got:?}");
+    for of in ["probabilities", "image_probabilities"] {
+        let mut first: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for run in runs {
+            let (network, engine) = (text(run, "network")?, text(run, "engine")?);
+            let got: Option<Vec<f64>> =
+                run[of].as_array().map(|all| all.iter().filter_map(Value::as_f64).collect());
+            let got = got.with_context(|| format!("no {of} in {run}"))?;
+            let expected = first.entry(network).or_insert_with(|| got.clone());
+            let alike = got.len() == expected.len()
+                && !got.is_empty()
+                && got.iter().zip(&*expected).all(|(got, expected)| (got - expected).abs() <= AGREEMENT);
+            ensure!(alike, "{network}, {of}: expected {expected:?}, {engine} gives {got:?}");
+        }
     }
     Ok(())
 }
@@ -163,15 +165,17 @@ fn table(runs: &[Value]) -> Result<String> {
         groups.entry((text(run, "network")?, text(run, "engine")?, threads)).or_default().push(run);
     }
     let mut out = format!(
-        "{:<16} {:<14} {:>7} {:>11} {:>8} {:>13}\n",
-        "network", "engine", "threads", "one row us", "p99 us", "4096: rows/s"
+        "{:<16} {:<14} {:>7} {:>11} {:>8} {:>13} {:>9}\n",
+        "network", "engine", "threads", "one row us", "p99 us", "4096: rows/s", "images/s"
     );
-    // Of each network: our best and the others' best row and rate.
-    let mut best: BTreeMap<&str, [(f64, f64); 2]> = BTreeMap::new();
+    // Of each network: our best and the others' best row and rates.
+    let mut best: BTreeMap<&str, [(f64, f64, f64); 2]> = BTreeMap::new();
     for ((network, engine, threads), runs) in &groups {
         let (row, p99) = (figure(runs, "row_median_us")?, figure(runs, "row_p99_us")?);
-        let rate = figure(runs, "rows_per_second")?;
-        out += &format!("{network:<16} {engine:<14} {threads:>7} {row:>11.2} {p99:>8.2} {rate:>13.0}\n");
+        let (rate, images) = (figure(runs, "rows_per_second")?, figure(runs, "images_per_second")?);
+        out += &format!(
+            "{network:<16} {engine:<14} {threads:>7} {row:>11.2} {p99:>8.2} {rate:>13.0} {images:>9.0}\n"
+        );
         let is_ours = *engine == "deltarule";
         if is_ours && *threads == 1 {
             let reading = figure(runs, "reading_us")?;
@@ -181,15 +185,15 @@ fn table(runs: &[Value]) -> Result<String> {
                 "reading w"
             );
         }
-        let (best_row, best_rate) =
-            &mut best.entry(network).or_insert([(f64::INFINITY, 0.0); 2])[usize::from(!is_ours)];
-        (*best_row, *best_rate) = (best_row.min(row), best_rate.max(rate));
+        let best = &mut best.entry(network).or_insert([(f64::INFINITY, 0.0, 0.0); 2])[usize::from(!is_ours)];
+        *best = (best.0.min(row), best.1.max(rate), best.2.max(images));
     }
     for (network, [ours, theirs]) in best {
         out += &format!(
-            "{network}: one row in {:.2} of the best other's time; {:.2} times its rows/s\n",
+            "{network}: one row in {:.2} of the best other's time; {:.2} times its rows/s, {:.2} times its images/s\n",
             ours.0 / theirs.0,
-            ours.1 / theirs.1
+            ours.1 / theirs.1,
+            ours.2 / theirs.2
         );
     }
     Ok(out)
@@ -202,7 +206,8 @@ mod tests {
     fn run_of(engine: &str, threads: u64, row: f64, rate: f64, probability: f64) -> Value {
         json!({
             "engine": engine, "network": "2-1", "threads": threads, "row_median_us": row, "row_p99_us": row,
-            "rows_per_second": rate, "reading_us": 2.0, "probabilities": [probability],
+            "rows_per_second": rate, "images_per_second": 2.0 * rate, "reading_us": 2.0,
+            "probabilities": [0.25], "image_probabilities": [probability],
         })
     }
 
@@ -218,7 +223,7 @@ mod tests {
         assert!(table.contains("one row takes 1.50 of it"), "{table}");
         // 3 / 6, 150 / 120
         assert!(
-            table.ends_with("2-1: one row in 0.50 of the best other's time; 1.25 times its rows/s\n"),
+            table.ends_with("2-1: one row in 0.50 of the best other's time; 1.25 times its rows/s, 1.25 times its images/s\n"),
             "{table}"
         );
     }
