@@ -7,7 +7,8 @@ pub struct Job {
     pub case: &'static str,
     /// As `--optimizer` takes it.
     pub optimizer: &'static str,
-    /// After how many steps the losses are compared; a multiple of the 16 that a peer takes at once.
+    /// After how many steps the losses are compared; a multiple of the 16 that a peer takes at once, where it may. Few
+    /// where steps are chaotic: on `ciresan` two libraries' roundings are 1e-4 apart after 8 steps and 5e-3 after 16.
     pub steps: u64,
     /// What must hold.
     pub bounds: &'static [Bound],
@@ -37,7 +38,7 @@ pub const JOBS: [Job; 9] = [
     job("tabular", 96, &[Bound::OverBest(1.8), NO_SLOWER]),
     job("mnist-small", 96, &[Bound::OverBest(2.0), Bound::SecondCore(1.0)]),
     job("mnist-large", 48, &[Bound::OverBest(1.3), Bound::SecondCore(1.5)]),
-    job("ciresan", 16, &[Bound::OverBest(1.2), Bound::OfProducts(0.85), Bound::SecondCore(1.7)]),
+    job("ciresan", 8, &[Bound::OverBest(1.2), Bound::OfProducts(0.85), Bound::SecondCore(1.7)]),
     by_adam("tabular", 32, &[Bound::OverBest(1.8)]),
     by_adam("mnist-small", 32, &[Bound::OverBest(2.0)]),
     by_adam("mnist-large", 16, &[Bound::OverBest(1.3)]),

@@ -2,7 +2,9 @@
 //!
 //! The model is described in `bench/README.md`; its figures come from `crates/kernels/examples/peak.rs` in the same run.
 
-use std::path::PathBuf;
+mod picture;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -23,10 +25,13 @@ const BATCHES: [usize; 5] = [1, 8, 64, 512, 4096];
 const MOST_OPERATIONS: f64 = 1e10;
 /// Batches that the data consist of.
 const ROWS_OF_BATCHES: usize = 4;
-/// What a step may take of the limit, from [`WORK`] on.
+/// What a step may take of the limit, from [`WORK`] on, and what it aims at.
 const BOUND: f64 = 1.6;
+const AIM: f64 = 1.3;
 /// Microseconds: below it calls are what takes the time.
 const WORK: f64 = 2.0;
+/// How many of the points farthest from their limit are named.
+const WORST: usize = 5;
 
 /// A network of equal layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +39,15 @@ struct Point {
     width: usize,
     depth: usize,
     batch: usize,
+}
+
+/// What a point took on a number of threads: microseconds, beside the limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Measured {
+    point: Point,
+    threads: usize,
+    took: f64,
+    limit: f64,
 }
 
 /// What so many threads reach together.
@@ -52,68 +66,129 @@ struct Level {
     copied: f64,
 }
 
-/// Measures every point and prints the table.
-pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
-    let (mut realtime, mut json, mut seconds) = (false, None, "0.3");
-    let (mut threads, mut widths) = (vec![1, 2], WIDTHS.to_vec());
-    let read = |word: &str, list: &str| -> Result<Vec<usize>> {
-        let number = |n: &str| n.parse().with_context(|| format!("{word}: expected a number, got {n:?}"));
-        list.split(',').map(number).collect()
-    };
-    let mut words = words.iter();
-    while let Some(&word) = words.next() {
-        let mut value = || words.next().copied().with_context(|| format!("{word} needs a value"));
-        match word {
-            "--realtime" => realtime = true,
-            "--json" => json = Some(PathBuf::from(value()?)),
-            "--seconds" => seconds = value()?,
-            "--threads" => threads = read(word, value()?)?,
-            "--width" => widths = read(word, value()?)?,
-            _ => bail!(
-                "bench limits knows no {word}; there are --width, --threads, --seconds, --realtime and --json FILE"
-            ),
+/// What it was asked for.
+struct Wishes<'w> {
+    realtime: bool,
+    seconds: &'w str,
+    threads: Vec<usize>,
+    widths: Vec<usize>,
+    json: Option<PathBuf>,
+    picture: Option<PathBuf>,
+    from: Option<PathBuf>,
+}
+
+impl<'w> Wishes<'w> {
+    fn read(words: &[&'w str]) -> Result<Self> {
+        let (threads, widths) = (vec![1, 2], WIDTHS.to_vec());
+        let (json, picture, from) = (None, None, None);
+        let mut wishes = Self { realtime: false, seconds: "0.3", threads, widths, json, picture, from };
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
+            let mut value = || words.next().copied().with_context(|| format!("{word} needs a value"));
+            match word {
+                "--realtime" => wishes.realtime = true,
+                "--json" => wishes.json = Some(value()?.into()),
+                "--picture" => wishes.picture = Some(value()?.into()),
+                "--from" => wishes.from = Some(value()?.into()),
+                "--seconds" => wishes.seconds = value()?,
+                "--threads" => wishes.threads = numbers(word, value()?)?,
+                "--width" => wishes.widths = numbers(word, value()?)?,
+                _ => bail!(
+                    "bench limits knows no {word}; there are --width, --threads, --seconds, --realtime, --json FILE, \
+                     --picture FILE and --from FILE"
+                ),
+            }
         }
+        Ok(wishes)
     }
+}
+
+fn numbers(word: &str, list: &str) -> Result<Vec<usize>> {
+    let number = |n: &str| n.parse().with_context(|| format!("{word}: expected a number, got {n:?}"));
+    list.split(',').map(number).collect()
+}
+
+/// Measures every point, or takes figures kept before, prints the table and draws the picture.
+pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
+    let wishes = Wishes::read(words)?;
+    let document = match &wishes.from {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("could not read {}", path.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("{}: expected JSON", path.display()))?
+        }
+        None => measure(steps, &wishes)?,
+    };
+    let best = best(&measured_in(&document)?);
+    println!("\n{}", table(&best));
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).with_context(|| format!("could not write {}", path.display()))
+    };
+    if let Some(path) = &wishes.picture {
+        write(path, picture::svg(&best, &caption(&document)))?;
+    }
+    let kept = format!("{document:#}\n");
+    if wishes.from.is_none() && wishes.widths == WIDTHS {
+        let date = document["date"].as_str().unwrap_or_default();
+        let path = steps.root().join(format!("bench/runs/{date}-limits.json"));
+        write(&path, kept.clone())?;
+        println!("kept as {}", path.display());
+    }
+    wishes.json.as_deref().map_or(Ok(()), |path| write(path, kept))
+}
+
+/// Every figure, with the machine's description.
+fn measure(steps: &mut Steps, wishes: &Wishes<'_>) -> Result<Value> {
     build(steps)?;
     let description = machine::description(steps)?;
-    let machines = machines(&description["peak"], &threads)?;
-    let mut measured = Vec::new();
+    let machines = machines(&description["peak"], &wishes.threads)?;
+    let mut points_measured = Vec::new();
     steps.check("bench limits", "every width, depth and batch", |steps| {
-        for point in points(&widths) {
+        for point in points(&wishes.widths) {
             for machine in &machines {
-                let one = shape(
-                    steps,
-                    realtime,
-                    &words_of(point).each_ref().map(String::as_str),
-                    machine.threads,
-                    seconds,
-                )?;
-                measured.push((
-                    point,
-                    machine.threads,
-                    figure(&one, "microseconds_per_step")?,
-                    machine.limit(point),
-                ));
+                let words = words_of(point);
+                let words = words.each_ref().map(String::as_str);
+                let one = shape(steps, wishes.realtime, &words, machine.threads, wishes.seconds)?;
+                points_measured.push(json!({
+                    "width": point.width, "depth": point.depth, "batch": point.batch, "threads": machine.threads,
+                    "microseconds_per_step": figure(&one, "microseconds_per_step")?, "limit": machine.limit(point),
+                }));
             }
         }
         Ok(())
     })?;
-    println!("\n{}", table(&measured));
-    if let Some(path) = json {
-        let points: Vec<Value> = measured
-            .iter()
-            .map(|(point, threads, took, limit)| {
-                json!({
-                    "width": point.width, "depth": point.depth, "batch": point.batch, "threads": threads,
-                    "microseconds_per_step": took, "limit": limit,
-                })
+    let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    Ok(json!({ "date": date, "machine": description, "points": points_measured }))
+}
+
+/// The points of a kept document.
+fn measured_in(document: &Value) -> Result<Vec<Measured>> {
+    let count = |point: &Value, key: &str| -> Result<usize> {
+        let number = point[key].as_u64().with_context(|| format!("no count under {key:?} in {point}"))?;
+        Ok(usize::try_from(number)?)
+    };
+    let points = document["points"].as_array().context("no points in the document")?;
+    points
+        .iter()
+        .map(|one| {
+            let (width, depth, batch) = (count(one, "width")?, count(one, "depth")?, count(one, "batch")?);
+            Ok(Measured {
+                point: Point { width, depth, batch },
+                threads: count(one, "threads")?,
+                took: figure(one, "microseconds_per_step")?,
+                limit: figure(one, "limit")?,
             })
-            .collect();
-        let document = json!({ "machine": description, "points": points });
-        std::fs::write(&path, format!("{document:#}\n"))
-            .with_context(|| format!("could not write {}", path.display()))?;
-    }
-    Ok(())
+        })
+        .collect()
+}
+
+/// What stands below the picture.
+fn caption(document: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let machine = &document["machine"];
+    let [cpu, family, model] = ["cpu", "cpu_family", "cpu_model"].map(|key| text(&machine[key]));
+    let date = text(&document["date"]);
+    format!("{cpu}, family {family}, model {model}; each point on its best number of threads; {date}")
 }
 
 fn points(widths: &[usize]) -> Vec<Point> {
@@ -195,37 +270,65 @@ fn machines(peak: &Value, threads: &[usize]) -> Result<Vec<Machine>> {
         .collect()
 }
 
-/// Of each point the best number of threads, beside the limit of as many.
-fn table(measured: &[(Point, usize, f64, f64)]) -> String {
+impl Measured {
+    fn ratio(&self) -> f64 {
+        self.took / self.limit
+    }
+
+    fn is_judged(&self) -> bool {
+        self.limit >= WORK
+    }
+}
+
+/// Of each point the number of threads that took the least time; its limit is that of as many.
+fn best(measured: &[Measured]) -> Vec<Measured> {
+    let mut best: Vec<Measured> = Vec::new();
+    for one in measured {
+        match best.iter_mut().find(|other| other.point == one.point) {
+            Some(other) if one.took < other.took => *other = *one,
+            Some(_) => {}
+            None => best.push(*one),
+        }
+    }
+    best
+}
+
+/// Each point beside its limit, and the points that are farthest from it.
+fn table(best: &[Measured]) -> String {
     let header = ["", "width", "depth", "batch", "threads", "µs/step", "limit", "ratio", "GFLOP/s"];
     let mut table = Table::new(1, header.map(str::to_owned).to_vec());
-    let (mut judged, mut within) = (0, 0);
-    let mut rest = measured;
-    while let Some((point, ..)) = rest.first() {
-        let of_point = rest.iter().take_while(|one| one.0 == *point).count();
-        let (these, after) = rest.split_at(of_point);
-        rest = after;
-        let Some(&(_, threads, took, limit)) = these.iter().min_by(|a, b| a.2.total_cmp(&b.2)) else {
-            continue;
-        };
-        let ratio = took / limit;
-        let counts = limit >= WORK;
-        judged += usize::from(counts);
-        within += usize::from(counts && ratio <= BOUND);
+    for one in best {
+        let Measured { point, threads, took, limit } = *one;
         table.row(vec![
-            if counts { verdict(ratio, BOUND) } else { String::new() },
+            if one.is_judged() { verdict(one.ratio(), BOUND) } else { String::new() },
             point.width.to_string(),
             point.depth.to_string(),
             point.batch.to_string(),
             threads.to_string(),
             three_digits(took),
             three_digits(limit),
-            format!("{ratio:.2}"),
+            format!("{:.2}", one.ratio()),
             three_digits(point.operations() / took / 1e3),
         ]);
     }
+    let mut judged: Vec<&Measured> = best.iter().filter(|one| one.is_judged()).collect();
+    judged.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
+    let within = |bound: f64| judged.iter().filter(|one| one.ratio() <= bound).count();
+    let worst: Vec<String> = judged
+        .iter()
+        .take(WORST)
+        .map(|one| {
+            let Point { width, depth, batch } = one.point;
+            format!("{:.2} (width {width}, depth {depth}, batch {batch})", one.ratio())
+        })
+        .collect();
     format!(
-        "{table}\n{within} of {judged} points whose limit is {WORK} µs or more are within {BOUND} of it\n"
+        "{table}\nfarthest from their limit: {}\n{} of {} points whose limit is {WORK} µs or more are within {BOUND} of \
+         it, {} within {AIM}\n",
+        worst.join(", "),
+        within(BOUND),
+        judged.len(),
+        within(AIM)
     )
 }
 
@@ -267,14 +370,38 @@ mod tests {
     fn points_below_the_least_work_are_shown_and_not_judged() {
         let (small, large) =
             (Point { width: 8, depth: 1, batch: 1 }, Point { width: 512, depth: 1, batch: 64 });
-        let measured = [(small, 1, 0.3, 0.1), (large, 1, 700.0, 500.0), (large, 2, 600.0, 300.0)];
-        let table = table(&measured);
+        let one = |point, threads, took, limit| Measured { point, threads, took, limit };
+        let measured = [one(small, 1, 0.3, 0.1), one(large, 1, 700.0, 500.0), one(large, 2, 600.0, 300.0)];
+        let best = best(&measured);
+        assert_eq!(best, [measured[0], measured[2]]);
+        let table = table(&best);
         assert!(table.contains("above    512      1     64        2      600    300   2.00"), "{table}");
         assert!(
-            table.ends_with("0 of 1 points whose limit is 2 µs or more are within 1.6 of it\n"),
+            table.contains("farthest from their limit: 2.00 (width 512, depth 1, batch 64)\n"),
             "{table}"
         );
+        let judged = "0 of 1 points whose limit is 2 µs or more are within 1.6 of it, 0 within 1.3\n";
+        assert!(table.ends_with(judged), "{table}");
         assert!(points(&WIDTHS).iter().all(|point| point.operations() <= MOST_OPERATIONS));
         assert!(points(&WIDTHS).len() > 60);
+    }
+
+    #[test]
+    fn kept_figures_are_read_again_and_others_refused() {
+        let point = json!({
+            "width": 8, "depth": 1, "batch": 64, "threads": 2, "microseconds_per_step": 3.0, "limit": 2.0,
+        });
+        let document = json!({ "date": "2026-01-02", "machine": { "cpu": "A", "cpu_family": "26", "cpu_model": "2" }, "points": [point] });
+        let measured = measured_in(&document).unwrap();
+        assert_eq!((measured[0].threads, measured[0].ratio()), (2, 1.5));
+        assert_eq!(
+            caption(&document),
+            "A, family 26, model 2; each point on its best number of threads; 2026-01-02"
+        );
+        assert!(measured_in(&json!({ "points": [{ "width": 8 }] })).is_err());
+        assert!(measured_in(&json!({})).is_err());
+        let wishes = Wishes::read(&["--from", "a.json", "--picture", "b.svg", "--width", "8,32"]).unwrap();
+        assert_eq!((wishes.widths.as_slice(), wishes.from.is_some()), (&[8, 32][..], true));
+        assert!(Wishes::read(&["--fast"]).is_err());
     }
 }

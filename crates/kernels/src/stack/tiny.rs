@@ -160,6 +160,8 @@ pub(super) fn step<F: Real>(
 
 /// A vector with the operations that only tiny networks need.
 trait Lanes: Vector<Number = f32> {
+    /// What the vector is of.
+    const INSTRUCTION_SET: InstructionSet;
     /// The first lanes of R vectors side by side, in this vector's first R lanes.
     ///
     /// # Safety
@@ -179,6 +181,8 @@ trait Lanes: Vector<Number = f32> {
 
 #[cfg(target_arch = "x86_64")]
 impl Lanes for __m512 {
+    const INSTRUCTION_SET: InstructionSet = InstructionSet::Avx512;
+
     #[inline(always)]
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
         let mut all = vectors[0];
@@ -207,6 +211,8 @@ impl Lanes for __m512 {
 
 #[cfg(target_arch = "x86_64")]
 impl Lanes for __m256 {
+    const INSTRUCTION_SET: InstructionSet = InstructionSet::Avx2;
+
     #[inline(always)]
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
         let mut all = [0.0; 8];
@@ -330,8 +336,7 @@ unsafe fn rows_of_layer<V: Lanes, const R: usize>(
             for (r, z) in z.into_iter().enumerate() {
                 z.store(a.add(r * V::LANES));
             }
-            let values = std::slice::from_raw_parts_mut(a, R * V::LANES);
-            return Forward { activation, values }.run::<true>();
+            return activate::<V>(activation, std::slice::from_raw_parts_mut(a, R * V::LANES));
         };
         if fan_out == 1 && activation != Activation::Softmax {
             // A column of one unit is R numbers side by side.
@@ -339,8 +344,7 @@ unsafe fn rows_of_layer<V: Lanes, const R: usize>(
             if !to.z.is_null() {
                 V::load(a).store_first(to.z.add(row), R);
             }
-            let values = std::slice::from_raw_parts_mut(a, V::LANES);
-            Forward { activation, values }.run::<true>();
+            activate::<V>(activation, std::slice::from_raw_parts_mut(a, V::LANES));
             std::ptr::copy_nonoverlapping(a, to.a.add(row), R);
             return;
         }
@@ -351,10 +355,40 @@ unsafe fn rows_of_layer<V: Lanes, const R: usize>(
             leave_rows::<V>(R, a, to.z.add(row * fan_out), fan_out);
         }
         if activation != Activation::Softmax {
-            let values = std::slice::from_raw_parts_mut(a, R * V::LANES);
-            Forward { activation, values }.run::<true>();
+            activate::<V>(activation, std::slice::from_raw_parts_mut(a, R * V::LANES));
             leave_rows::<V>(R, a, to.a.add(row * fan_out), fan_out);
         }
+    }
+}
+
+/// a = f(z) in place, of whole vectors. The usual activations are compiled here, each for itself; the others are called,
+/// since the constants of all of them would be loaded for each step.
+///
+/// # Safety
+/// As for [`forward`].
+#[inline(always)]
+unsafe fn activate<V: Lanes>(activation: Activation, values: &mut [f32]) {
+    match activation {
+        Activation::Identity => {}
+        Activation::Sigmoid => Forward { activation: Activation::Sigmoid, values }.run::<true>(),
+        Activation::Tanh => Forward { activation: Activation::Tanh, values }.run::<true>(),
+        Activation::Relu => Forward { activation: Activation::Relu, values }.run::<true>(),
+        other => crate::activation_kernel::forward(V::INSTRUCTION_SET, other, values),
+    }
+}
+
+/// δ = ∂C/∂a ⊙ f' in place, of whole vectors, as [`activate`].
+///
+/// # Safety
+/// As for [`backward`].
+#[inline(always)]
+unsafe fn through_activation<V: Lanes>(activation: Activation, source: &[f32], delta: &mut [f32]) {
+    match activation {
+        Activation::Identity => {}
+        Activation::Sigmoid => Backward { activation: Activation::Sigmoid, source, delta }.run::<true>(),
+        Activation::Tanh => Backward { activation: Activation::Tanh, source, delta }.run::<true>(),
+        Activation::Relu => Backward { activation: Activation::Relu, source, delta }.run::<true>(),
+        other => crate::activation_kernel::backward(V::INSTRUCTION_SET, other, source, delta),
     }
 }
 
@@ -475,7 +509,7 @@ unsafe fn rows_before<V: Lanes, const R: usize>(
         if let Some((activation, a)) = through {
             let source = std::slice::from_raw_parts(a, R * V::LANES);
             let delta = std::slice::from_raw_parts_mut(to, R * V::LANES);
-            Backward { activation, source, delta }.run::<true>();
+            through_activation::<V>(activation, source, delta);
         }
     }
 }
