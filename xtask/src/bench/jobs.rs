@@ -7,8 +7,9 @@ pub struct Job {
     pub case: &'static str,
     /// As `--optimizer` takes it.
     pub optimizer: &'static str,
-    /// After how many steps the losses are compared; a multiple of the 16 that a peer takes at once, where it may. Few
-    /// where steps are chaotic: on `ciresan` two libraries' roundings are 1e-4 apart after 8 steps and 5e-3 after 16.
+    /// After how many steps the losses are compared; a multiple of the 16 that a way of a peer takes at once, else that
+    /// way is not tried. Few where steps are chaotic: on `ciresan` two libraries' roundings are 1e-4 apart after 8 steps
+    /// and 5e-3 after 16.
     pub steps: u64,
     /// What must hold.
     pub bounds: &'static [Bound],

@@ -71,7 +71,8 @@ struct Wishes<'w> {
     realtime: bool,
     seconds: &'w str,
     threads: Vec<usize>,
-    widths: Vec<usize>,
+    /// All of them where none were named.
+    widths: Option<Vec<usize>>,
     json: Option<PathBuf>,
     picture: Option<PathBuf>,
     from: Option<PathBuf>,
@@ -79,7 +80,7 @@ struct Wishes<'w> {
 
 impl<'w> Wishes<'w> {
     fn read(words: &[&'w str]) -> Result<Self> {
-        let (threads, widths) = (vec![1, 2], WIDTHS.to_vec());
+        let (threads, widths) = (vec![1, 2], None);
         let (json, picture, from) = (None, None, None);
         let mut wishes = Self { realtime: false, seconds: "0.3", threads, widths, json, picture, from };
         let mut words = words.iter();
@@ -92,7 +93,7 @@ impl<'w> Wishes<'w> {
                 "--from" => wishes.from = Some(value()?.into()),
                 "--seconds" => wishes.seconds = value()?,
                 "--threads" => wishes.threads = numbers(word, value()?)?,
-                "--width" => wishes.widths = numbers(word, value()?)?,
+                "--width" => wishes.widths = Some(numbers(word, value()?)?),
                 _ => bail!(
                     "bench limits knows no {word}; there are --width, --threads, --seconds, --realtime, --json FILE, \
                      --picture FILE and --from FILE"
@@ -100,6 +101,10 @@ impl<'w> Wishes<'w> {
             }
         }
         Ok(wishes)
+    }
+
+    fn widths(&self) -> &[usize] {
+        self.widths.as_deref().unwrap_or(&WIDTHS)
     }
 }
 
@@ -119,16 +124,20 @@ pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
         }
         None => measure(steps, &wishes)?,
     };
-    let best = best(&measured_in(&document)?);
+    let mut measured = measured_in(&document)?;
+    if let Some(widths) = &wishes.widths {
+        measured.retain(|one| widths.contains(&one.point.width));
+    }
+    let best = best(&measured);
     println!("\n{}", table(&best));
     let write = |path: &Path, text: String| {
         std::fs::write(path, text).with_context(|| format!("could not write {}", path.display()))
     };
     if let Some(path) = &wishes.picture {
-        write(path, picture::svg(&best, &caption(&document)))?;
+        write(path, picture::svg(&best, &caption(&document, &measured)))?;
     }
     let kept = format!("{document:#}\n");
-    if wishes.from.is_none() && wishes.widths == WIDTHS {
+    if wishes.from.is_none() && wishes.widths() == WIDTHS {
         let date = document["date"].as_str().unwrap_or_default();
         let path = steps.root().join(format!("bench/runs/{date}-limits.json"));
         write(&path, kept.clone())?;
@@ -144,7 +153,7 @@ fn measure(steps: &mut Steps, wishes: &Wishes<'_>) -> Result<Value> {
     let machines = machines(&description["peak"], &wishes.threads)?;
     let mut points_measured = Vec::new();
     steps.check("bench limits", "every width, depth and batch", |steps| {
-        for point in points(&wishes.widths) {
+        for point in points(wishes.widths()) {
             for machine in &machines {
                 let words = words_of(point);
                 let words = words.each_ref().map(String::as_str);
@@ -182,13 +191,22 @@ fn measured_in(document: &Value) -> Result<Vec<Measured>> {
         .collect()
 }
 
-/// What stands below the picture.
-fn caption(document: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+/// What stands below the picture: the machine, the threads that were tried, and the date where it is known.
+fn caption(document: &Value, measured: &[Measured]) -> String {
+    let text = |value: &Value, before: &str| value.as_str().map(|text| format!("{before}{text}"));
+    let mut threads: Vec<usize> = measured.iter().map(|one| one.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    let threads: Vec<String> = threads.iter().map(usize::to_string).collect();
     let machine = &document["machine"];
-    let [cpu, family, model] = ["cpu", "cpu_family", "cpu_model"].map(|key| text(&machine[key]));
-    let date = text(&document["date"]);
-    format!("{cpu}, family {family}, model {model}; each point on its best number of threads; {date}")
+    let named = ["cpu", "cpu_family", "cpu_model"].iter().zip(["", "family ", "model "]);
+    let named: Vec<String> = named.filter_map(|(key, before)| text(&machine[key], before)).collect();
+    let parts = [
+        Some(named.join(", ")).filter(|named| !named.is_empty()),
+        Some(format!("each point on its best number of threads of {}", threads.join(", "))),
+        text(&document["date"], ""),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn points(widths: &[usize]) -> Vec<Point> {
@@ -395,13 +413,15 @@ mod tests {
         let measured = measured_in(&document).unwrap();
         assert_eq!((measured[0].threads, measured[0].ratio()), (2, 1.5));
         assert_eq!(
-            caption(&document),
-            "A, family 26, model 2; each point on its best number of threads; 2026-01-02"
+            caption(&document, &measured),
+            "A, family 26, model 2; each point on its best number of threads of 2; 2026-01-02"
         );
+        assert_eq!(caption(&json!({}), &measured), "each point on its best number of threads of 2");
         assert!(measured_in(&json!({ "points": [{ "width": 8 }] })).is_err());
         assert!(measured_in(&json!({})).is_err());
         let wishes = Wishes::read(&["--from", "a.json", "--picture", "b.svg", "--width", "8,32"]).unwrap();
-        assert_eq!((wishes.widths.as_slice(), wishes.from.is_some()), (&[8, 32][..], true));
+        assert_eq!((wishes.widths(), wishes.from.is_some()), (&[8, 32][..], true));
+        assert_eq!(Wishes::read(&[]).unwrap().widths(), WIDTHS);
         assert!(Wishes::read(&["--fast"]).is_err());
     }
 }

@@ -11,6 +11,10 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 740.0;
 const TOP: f64 = 60.0;
 const BOTTOM: f64 = 470.0;
+/// What the axes show at least, whatever was measured: pictures stay alike, and the labels have room.
+const LEAST_LIMIT: f64 = WORK / 20.0;
+const LOWEST_RATIO: f64 = 0.92;
+const HIGHEST_RATIO: f64 = 18.0;
 
 /// Of the narrowest networks to the widest: viridis, which the colour-blind and grey printers tell apart.
 const COLOURS: [&str; 6] = ["#fde725", "#7ad151", "#22a884", "#2a788e", "#414487", "#440154"];
@@ -32,12 +36,14 @@ impl Scale {
     }
 }
 
+/// Of the limits and of the ratios; each point lies within both.
 fn scales(best: &[Measured]) -> (Scale, Scale) {
-    let limits = best.iter().map(|one| one.limit);
-    let (least, most) = limits.fold((WORK, WORK), |(least, most), limit| (least.min(limit), most.max(limit)));
-    let highest = best.iter().map(Measured::ratio).fold(2.0 * BOUND, f64::max);
+    let widest =
+        |(least, most): (f64, f64), value: f64| -> (f64, f64) { (least.min(value), most.max(value)) };
+    let (least, most) = best.iter().map(|one| one.limit).fold((LEAST_LIMIT, 10.0 * WORK), widest);
+    let (lowest, highest) = best.iter().map(Measured::ratio).fold((LOWEST_RATIO, HIGHEST_RATIO), widest);
     let x = Scale { from: least / 1.5, to: most * 1.5, begin: LEFT, end: RIGHT };
-    let y = Scale { from: 0.8, to: highest * 1.15, begin: BOTTOM, end: TOP };
+    let y = Scale { from: lowest / 1.15, to: highest * 1.15, begin: BOTTOM, end: TOP };
     (x, y)
 }
 
@@ -48,8 +54,8 @@ pub fn svg(best: &[Measured], caption: &str) -> String {
     widths.dedup();
     let (x, y) = scales(best);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"13\" role=\"img\" aria-label=\"Time of a step over its limit\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+         viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"13\" role=\"img\" aria-label=\"Time of a step over its limit\">\n\
          <rect x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"#fff\" stroke=\"#ccc\"/>\n\
          <text x=\"{LEFT}\" y=\"34\" font-size=\"17\" font-weight=\"bold\" fill=\"#222\">Time of a training step, in \
          multiples of what the machine allows</text>\n",
@@ -57,6 +63,7 @@ pub fn svg(best: &[Measured], caption: &str) -> String {
         HEIGHT - 1.0
     );
     frame(&mut out, x, y);
+    axes(&mut out, x, y);
     for one in best {
         mark(&mut out, (x.at(one.limit), y.at(one.ratio())), one, colour(&widths, one.point.width));
     }
@@ -71,7 +78,7 @@ pub fn svg(best: &[Measured], caption: &str) -> String {
     out
 }
 
-/// The region that is not judged, the lines, the axes.
+/// The region that is not judged, with its name above it, and the lines that points are held against.
 fn frame(out: &mut String, x: Scale, y: Scale) {
     let judged = x.at(WORK);
     let _ = writeln!(
@@ -80,8 +87,8 @@ fn frame(out: &mut String, x: Scale, y: Scale) {
          <text x=\"{:.1}\" y=\"{}\" fill=\"#777\" font-size=\"12\">below {WORK} µs: not judged</text>",
         judged - LEFT,
         BOTTOM - TOP,
-        LEFT + 8.0,
-        BOTTOM - 10.0
+        LEFT,
+        TOP - 7.0
     );
     for (value, dash, label) in [(1.0, "", "1 ×"), (AIM, "4 4", "aim 1.3 ×"), (BOUND, "8 4", "bound 1.6 ×")]
     {
@@ -94,6 +101,10 @@ fn frame(out: &mut String, x: Scale, y: Scale) {
             at + 4.0
         );
     }
+}
+
+/// The axes, with their ticks and labels.
+fn axes(out: &mut String, x: Scale, y: Scale) {
     let _ = writeln!(out, "<path d=\"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}\" stroke=\"#888\" fill=\"none\"/>");
     for power in -3..=7 {
         let value = 10_f64.powi(power);
@@ -197,9 +208,24 @@ mod tests {
         assert!((scale.at(10.0) - 100.0).abs() < 1e-9 && (scale.at(100.0) - 200.0).abs() < 1e-9);
         assert_eq!((scale.at(0.1), scale.at(1e9)), (0.0, 300.0));
         let best = [measured(8, 1, 0.01, 0.3), measured(4096, 16, 2e5, 2.2e5), measured(64, 4, 3.0, 4.0)];
-        let (x, y) = scales(&best);
-        for one in &best {
-            assert!((LEFT..=RIGHT).contains(&x.at(one.limit)) && (TOP..=BOTTOM).contains(&y.at(one.ratio())));
+        let fast = [measured(8, 1, 30.0, 15.0)];
+        for best in [&best[..], &fast] {
+            let (x, y) = scales(best);
+            for one in best {
+                // Not at the ends, where what lies beyond them would be drawn too.
+                let (limit, ratio) = (x.at(one.limit), y.at(one.ratio()));
+                assert!(LEFT < limit && limit < RIGHT && TOP < ratio && ratio < BOTTOM, "{one:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_axes_leave_room_for_their_labels_whatever_was_measured() {
+        for best in [&[][..], &[measured(512, 1, 90.0, 99.0)], &[measured(8, 1, 1e-3, 0.1)]] {
+            let (x, y) = scales(best);
+            assert!(x.at(WORK) - LEFT > 140.0, "the region that is not judged: {x:?}");
+            assert!(y.at(AIM) - y.at(BOUND) > 14.0 && y.at(1.0) - y.at(AIM) > 14.0, "the lines: {y:?}");
+            assert!(y.at(BOUND) > TOP + 300.0, "the legend: {y:?}");
         }
     }
 
@@ -211,6 +237,7 @@ mod tests {
         for width in [8, 128, 4096] {
             assert!(svg.contains(&format!(">{width}</text>")), "{svg}");
         }
+        assert!(svg.contains("width=\"900\""));
         assert!(svg.contains("R&amp;D &lt; 2 cores") && svg.ends_with("</svg>\n"));
         assert_eq!(colour(&[8, 128, 4096], 8), COLOURS[0]);
         assert_eq!(colour(&[8, 128, 4096], 4096), COLOURS[5]);
