@@ -115,6 +115,10 @@ impl<F: Real> Vectorised for Forward<'_, F> {
         let values = self.values;
         match self.activation {
             Activation::Identity => {}
+            // Where nothing is to be flushed, nothing waits for it.
+            Activation::Sigmoid if !F::SIGMOID_CAN_BE_SUBNORMAL => {
+                values.iter_mut().for_each(|value| *value = value.vector_sigmoid::<FMA>());
+            }
             Activation::Sigmoid => each!(values, z => z.vector_sigmoid::<FMA>()),
             Activation::Tanh => each!(values, z => z.vector_tanh::<FMA>()),
             Activation::Relu => each!(values, z => z.max(F::ZERO)),

@@ -53,6 +53,8 @@ pub trait VectorMath: Sized {
     fn vector_exp<const FMA: bool>(self) -> Self;
     /// eˣ − 1 for x ≤ 0.
     fn vector_exp_m1<const FMA: bool>(self) -> Self;
+    /// Whether [`vector_sigmoid`](Self::vector_sigmoid) can be below the smallest normal number and not be 0.
+    const SIGMOID_CAN_BE_SUBNORMAL: bool;
     /// 1/(1 + e⁻ˣ).
     fn vector_sigmoid<const FMA: bool>(self) -> Self;
     /// The hyperbolic tangent.
@@ -83,9 +85,18 @@ impl VectorMath for f32 {
         fma::<FMA>(scale, p, scale - 1.0)
     }
 
+    const SIGMOID_CAN_BE_SUBNORMAL: bool = false;
+
     #[inline(always)]
     fn vector_sigmoid<const FMA: bool>(self) -> Self {
-        let e = (-self.abs()).vector_exp::<FMA>();
+        // From −88 on down, n is −127 and 2ⁿ becomes 0. NaN compares false and stays, by p.
+        let x = -self.abs();
+        let x = if x < -88.0 { -88.0 } else { x };
+        let (scale, p) = exp_parts::<FMA>(x);
+        let scale = Self::from_bits(1.0_f32.to_bits().wrapping_add(scale));
+        // 2ⁿ·(1 + p), with the rounding of 1 + p only, as long as it is a normal number.
+        let e = fma::<FMA>(scale, p, scale);
+        let e = if x <= EXP_MIN { 0.0 } else { e };
         let numerator = if self >= 0.0 { 1.0 } else { e };
         numerator / (1.0 + e)
     }
@@ -139,6 +150,8 @@ impl VectorMath for f64 {
     fn vector_exp_m1<const FMA: bool>(self) -> Self {
         self.exp_m1()
     }
+    const SIGMOID_CAN_BE_SUBNORMAL: bool = true;
+
     #[inline(always)]
     fn vector_sigmoid<const FMA: bool>(self) -> Self {
         let e = (-self.abs()).exp();

@@ -189,12 +189,12 @@ impl Stack {
         if input.rows == 0 {
             return 0.0;
         }
-        scratch.reserve_workspace();
         if let Some(layout) = &self.tiny
-            && let Some(sum) = tiny::step(pool, scratch, layout, &step, &cost)
+            && let Some(sum) = tiny::step(pool, layout, &step, &cost)
         {
             return sum;
         }
+        scratch.reserve_workspace();
         if self.weights <= by_rows::MOST_WEIGHTS {
             by_rows::forward_backward(pool, scratch, &step, &cost);
             let sum = costs[..input.rows].iter().sum::<f64>();

@@ -7,25 +7,28 @@
 //! ```text
 //! z[r]    = Σ_i x[r,i] · w[i,:] + b              lanes are units, i in order
 //! δ'[r]   = (Σ_o δ[r,o] · w[:,o]) ⊙ f'(a'[r])    lanes are inputs, o in order
-//! dw      = Σ_r x[r, p div n] · δ[r, p mod n]    lanes are places p in w as it lies, r in order
+//! dw, db  = Σ_r x[r, p div n] · δ[r, p mod n]    lanes are places p in w and b as they lie, x[r, k] = 1, r in order
 //! ```
 //!
-//! The last line takes w [k, n] as the k·n numbers that it is, so that a layer of 8 inputs and one unit updates half a
-//! vector and not eight: x and δ are brought to the lanes by permutations, whose lane numbers are made once
-//! ([`Places`]). Each sum is the chain of multiply-adds of [`product`](crate::product), each rounding the same.
+//! The last line takes w [k, n] and the b [n] behind it as the (k + 1)·n numbers that they are, so that a layer of 8
+//! inputs and one unit updates one vector and not nine: x and δ are brought to the lanes by permutations, whose lane
+//! numbers are made once ([`Places`]). Each sum is the chain of multiply-adds of [`product`](crate::product), each
+//! rounding the same.
 
 #![allow(clippy::needless_range_loop)] // r counts registers
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+use std::marker::PhantomData;
+use std::ops::Range;
 
-use super::{MAX_LAYERS, OutputRows, StackLayer, Step};
+use super::{OutputRows, StackLayer, Step};
 use crate::activation_kernel::{Backward, Forward};
 use crate::isa::Vectorised;
 use crate::nonzero::vector::Vector;
 use crate::product::epilogue::exact_inverse;
 use crate::update::{Rule, Updated, apply};
-use crate::{Activation, InstructionSet, Pool, Real, Scratch};
+use crate::{Activation, InstructionSet, Pool, Real};
 
 /// The most rows of a batch: with more, tiles of 13 rows hide latencies as well.
 const MOST_ROWS: usize = 32;
@@ -33,9 +36,6 @@ const MOST_ROWS: usize = 32;
 const SIDE_BY_SIDE: usize = 4;
 /// Numbers of the longest vector.
 const LONGEST: usize = 16;
-
-// A participant's workspace holds a row of activations and one of δ for every row and layer.
-const _: () = assert!(2 * MAX_LAYERS * MOST_ROWS * LONGEST <= crate::scratch::WORKSPACE);
 
 /// A number type's step of tiny networks.
 pub trait Tiny: Sized + 'static {
@@ -53,8 +53,8 @@ pub struct TinyStep<F> {
     backward: BackwardFn<F>,
 }
 
-type ForwardFn<F> = unsafe fn(&Step<'_, F>, *mut F);
-type BackwardFn<F> = unsafe fn(&Step<'_, F>, *mut F, &[Places]);
+type ForwardFn<F> = unsafe fn(&Step<'_, F>);
+type BackwardFn<F> = unsafe fn(&Step<'_, F>, &[Places]);
 
 impl Tiny for f64 {
     fn tiny(_: InstructionSet) -> Option<&'static TinyStep<Self>> {
@@ -78,7 +78,7 @@ impl Tiny for f32 {
     }
 }
 
-/// Of each place p of a vector of w [k, n]: its input p div n and its unit p mod n.
+/// Of each place p of a vector of w [k, n] and b [n]: its input p div n, of which the k-th is 1, and its unit p mod n.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(align(64))]
 pub(super) struct Place {
@@ -86,9 +86,13 @@ pub(super) struct Place {
     unit: [i32; LONGEST],
 }
 
-/// The places of a layer's weights, vector by vector.
+/// The places of a layer's parameters, vector by vector.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Places(Vec<Place>);
+pub(super) struct Places {
+    vectors: Vec<Place>,
+    /// How many numbers there are: where x has no lane left for a 1, only the weights.
+    count: usize,
+}
 
 /// What a stack of tiny layers knows about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +117,8 @@ impl Layout {
 
 impl Places {
     fn of(layer: &StackLayer, lanes: usize) -> Self {
-        let (count, n) = (layer.fan_in * layer.fan_out, layer.fan_out);
+        let n = layer.fan_out;
+        let count = (layer.fan_in + usize::from(layer.fan_in < lanes)) * n;
         let place = |vector: usize| {
             let lane = |lane: usize, of: fn(usize, usize) -> usize| {
                 let at = vector * lanes + lane;
@@ -124,7 +129,7 @@ impl Places {
                 unit: std::array::from_fn(|i| lane(i, |at, n| at % n)),
             }
         };
-        Self((0..count.div_ceil(lanes)).map(place).collect())
+        Self { vectors: (0..count.div_ceil(lanes)).map(place).collect(), count }
     }
 }
 
@@ -132,7 +137,6 @@ impl Places {
 /// not finite, nothing is updated.
 pub(super) fn step<F: Real>(
     pool: &Pool,
-    scratch: &mut Scratch<F>,
     layout: &Layout,
     step: &Step<'_, F>,
     cost: &impl Fn(OutputRows<'_, F>),
@@ -142,10 +146,8 @@ pub(super) fn step<F: Real>(
     if layout.widest > tiny.lanes || rows > MOST_ROWS {
         return None;
     }
-    let kept = scratch.workspace.as_mut_ptr();
-    // SAFETY: the pool has checked the instruction set, `begin` the lengths; the layers fit into vectors, and the
-    // workspace has room for two rows of a vector for each row and layer.
-    unsafe { (tiny.forward)(step, kept) };
+    // SAFETY: the pool has checked the instruction set, `begin` the lengths; the layers fit into vectors.
+    unsafe { (tiny.forward)(step) };
     // SAFETY: there is no other task.
     unsafe { step.cost_of(pool, 0..rows, cost) };
     // SAFETY: the costs of the step's rows have been written.
@@ -153,7 +155,7 @@ pub(super) fn step<F: Real>(
     if sum.is_finite() {
         let places = &layout.places[usize::from(tiny.lanes == 8)];
         // SAFETY: as above, and places are those of vectors of so many lanes.
-        unsafe { (tiny.backward)(step, kept, places) };
+        unsafe { (tiny.backward)(step, places) };
     }
     Some(sum)
 }
@@ -167,6 +169,26 @@ trait Lanes: Vector<Number = f32> {
     /// # Safety
     /// As for [`Vector`].
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self;
+    /// Lane i in all lanes.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn lane(self, i: usize) -> Self;
+    /// Whether [`flushed`](Vector::flushed) would change anything in these vectors.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool;
+    /// Lets the parameters behind `at` in some lanes follow this gradient by any rule; a call, not inlined.
+    ///
+    /// # Safety
+    /// As for [`backward`].
+    unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>);
+    /// Lanes 0 to `count` − 1 from `at`, the others those of this vector.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; `at` points to `count` numbers.
+    unsafe fn load_over(self, at: *const f32, count: usize) -> Self;
     /// Lane j of the result is lane `from[j]` of this vector.
     ///
     /// # Safety
@@ -191,6 +213,30 @@ impl Lanes for __m512 {
             all = unsafe { _mm512_mask_broadcastss_ps(all, 1 << r, _mm512_castps512_ps128(vector)) };
         }
         all
+    }
+    #[inline(always)]
+    unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { follow_by_avx512(self, step, rule, at, lanes) };
+    }
+    #[inline(always)]
+    unsafe fn lane(self, i: usize) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_permutexvar_ps(_mm512_set1_epi32(i as i32), self) }
+    }
+    #[inline(always)]
+    unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
+        // SAFETY: as above; lanes outside the mask are not read.
+        unsafe { _mm512_mask_loadu_ps(self, ((1_u32 << count) - 1) as __mmask16, at) }
+    }
+    #[inline(always)]
+    unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
+        /// Negative zeros and what is below the smallest normal number.
+        const KINDS: i32 = 0x04 | 0x20;
+        // SAFETY: as above.
+        unsafe {
+            vectors.into_iter().fold(0, |any, vector| any | _mm512_fpclass_ps_mask::<KINDS>(vector)) != 0
+        }
     }
     #[inline(always)]
     unsafe fn permuted(self, from: &[i32; LONGEST]) -> Self {
@@ -224,6 +270,40 @@ impl Lanes for __m256 {
         unsafe { Self::load(all.as_ptr()) }
     }
     #[inline(always)]
+    unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { follow_by_avx2(self, step, rule, at, lanes) };
+    }
+    #[inline(always)]
+    unsafe fn lane(self, i: usize) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_permutevar8x32_ps(self, _mm256_set1_epi32(i as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
+        // SAFETY: as above; lane numbers below `count` compare as smaller.
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes);
+            _mm256_blendv_ps(self, Self::load_first(at, count), _mm256_castsi256_ps(first))
+        }
+    }
+    #[inline(always)]
+    unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
+        // SAFETY: as above. As integers, magnitudes are in the order of the numbers; only +0 stays what it is.
+        unsafe {
+            let any = vectors.into_iter().fold(_mm256_setzero_si256(), |any, vector| {
+                let bits = _mm256_castps_si256(vector);
+                let magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(i32::MAX));
+                let small =
+                    _mm256_cmpgt_epi32(_mm256_set1_epi32(f32::MIN_POSITIVE.to_bits() as i32), magnitude);
+                let zero = _mm256_cmpeq_epi32(bits, _mm256_setzero_si256());
+                _mm256_or_si256(any, _mm256_andnot_si256(zero, small))
+            });
+            _mm256_testz_si256(any, any) == 0
+        }
+    }
+    #[inline(always)]
     unsafe fn permuted(self, from: &[i32; LONGEST]) -> Self {
         // SAFETY: the caller has the instruction set; 8 of 16 lane numbers are loaded.
         unsafe { _mm256_permutevar8x32_ps(self, _mm256_loadu_si256(from.as_ptr().cast())) }
@@ -241,383 +321,535 @@ impl Lanes for __m256 {
 }
 
 macro_rules! compiled_for {
-    ($forward:ident, $backward:ident, $vector:ty, $features:literal) => {
+    ($forward:ident, $backward:ident, $follow_by:ident, $vector:ty, $features:literal) => {
         /// # Safety
         /// As for [`forward`].
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = $features)]
-        unsafe fn $forward(step: &Step<'_, f32>, kept: *mut f32) {
+        unsafe fn $forward(step: &Step<'_, f32>) {
             // SAFETY: the caller's promise.
-            unsafe { forward::<$vector>(step, kept) };
+            unsafe { forward::<$vector>(step) };
         }
         /// # Safety
         /// As for [`backward`].
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = $features)]
-        unsafe fn $backward(step: &Step<'_, f32>, kept: *mut f32, places: &[Places]) {
+        unsafe fn $backward(step: &Step<'_, f32>, places: &[Places]) {
             // SAFETY: the caller's promise.
-            unsafe { backward::<$vector>(step, kept, places) };
+            unsafe { backward::<$vector>(step, places) };
+        }
+        /// # Safety
+        /// As for [`follow_by`].
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        unsafe fn $follow_by(
+            gradient: $vector,
+            step: &Step<'_, f32>,
+            rule: &Rule<f32>,
+            at: usize,
+            lanes: Range<usize>,
+        ) {
+            // SAFETY: the caller's promise.
+            unsafe { follow_by(gradient, step, rule, at, lanes) };
         }
     };
 }
 
-compiled_for!(forward_avx512, backward_avx512, __m512, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl");
-compiled_for!(forward_avx2, backward_avx2, __m256, "avx2,fma");
+compiled_for!(
+    forward_avx512,
+    backward_avx512,
+    follow_by_avx512,
+    __m512,
+    "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"
+);
+compiled_for!(forward_avx2, backward_avx2, follow_by_avx2, __m256, "avx2,fma");
 
-/// Where the activations of a layer lie in the workspace, a vector for each row; their δ lie right behind.
-#[inline(always)]
-fn kept_at(lanes: usize, rows: usize, layer: usize) -> usize {
-    2 * layer * rows * lanes
+/// Calls `$rows::<V, R>(…, row)` for all rows, four at a time as long as there are four.
+macro_rules! each_rows {
+    ($vector:ident, $rows:ident, $step:expr $(, $more:expr)*) => {{
+        let mut row = 0;
+        while $step.input.rows - row >= SIDE_BY_SIDE {
+            $rows::<$vector, SIDE_BY_SIDE>($step, row $(, $more)*);
+            row += SIDE_BY_SIDE;
+        }
+        while row < $step.input.rows {
+            $rows::<$vector, 1>($step, row $(, $more)*);
+            row += 1;
+        }
+    }};
 }
 
 /// Activations of all layers and rows, but for a softmax at the output, which is left at z.
 ///
 /// # Safety
-/// The machine has the vector's instruction set and the caller is compiled for it; no layer is wider than a vector;
-/// `kept` has room for two vectors for each row and layer. The step's pointers are good for its shapes.
+/// The machine has the vector's instruction set and the caller is compiled for it; no layer is wider than a vector. The
+/// step's pointers are good for its shapes.
 #[inline(always)]
-unsafe fn forward<V: Lanes>(step: &Step<'_, f32>, kept: *mut f32) {
-    let rows = step.input.rows;
-    for (index, layer) in step.layers.iter().enumerate() {
-        let is_output = index + 1 == step.layers.len();
-        let a = kept.wrapping_add(kept_at(V::LANES, rows, index));
-        let (x, stride) = if index == 0 {
-            (step.input.x.as_ptr(), layer.fan_in)
-        } else {
-            (kept.wrapping_add(kept_at(V::LANES, rows, index - 1)).cast_const(), V::LANES)
+unsafe fn forward<V: Lanes>(step: &Step<'_, f32>) {
+    // SAFETY: the caller's promise; rows are the step's.
+    unsafe { each_rows!(V, forward_rows, step) };
+}
+
+/// R rows through all layers, their activations in registers on the way.
+///
+/// # Safety
+/// As for [`forward`]; there are R rows from `row` on.
+#[inline(always)]
+unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usize) {
+    let (last, hidden) = step.layers.split_last().expect("a stack has layers");
+    let x = step.input_of(0, row);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some((first, others)) = hidden.split_first() else {
+            let fan_in = last.fan_in;
+            let z = affine::<V, R>(last, step.w, |r, i| V::splat(*x.add(r * fan_in + i)));
+            return leave_output::<V, R>(last, z, step.kept(0), row);
         };
-        let mut row = 0;
-        // SAFETY: rows and units lie inside the matrices and the workspace.
-        unsafe {
-            let w = step.w.add(layer.at).cast_const();
-            while row < rows {
-                let (x, a) = (x.add(row * stride), a.add(row * V::LANES));
-                let places = Some(step.kept(index)).filter(|_| is_output).map(|to| (to, row));
-                if rows - row >= SIDE_BY_SIDE {
-                    rows_of_layer::<V, SIDE_BY_SIDE>(layer, w, x, stride, a, places);
-                    row += SIDE_BY_SIDE;
-                } else {
-                    rows_of_layer::<V, 1>(layer, w, x, stride, a, places);
-                    row += 1;
-                }
-            }
+        let z = affine::<V, R>(first, step.w, |r, i| V::splat(*x.add(r * first.fan_in + i)));
+        let mut a = activated::<V, R>(first.activation, z);
+        leave_rows(a, step.kept(0).a, row, first.fan_out);
+        for (index, layer) in others.iter().enumerate() {
+            a = activated::<V, R>(layer.activation, affine::<V, R>(layer, step.w, |r, i| a[r].lane(i)));
+            leave_rows(a, step.kept(index + 1).a, row, layer.fan_out);
         }
+        let z = affine::<V, R>(last, step.w, |r, i| a[r].lane(i));
+        leave_output::<V, R>(last, z, step.kept(hidden.len()), row);
     }
 }
 
-/// z and a of R rows of a layer; of the output they go where the cost will look for them.
+/// z of R rows of a layer, from input i of row r in all lanes.
 ///
 /// # Safety
 /// As for [`forward`].
 #[inline(always)]
-unsafe fn rows_of_layer<V: Lanes, const R: usize>(
+unsafe fn affine<V: Lanes, const R: usize>(
     layer: &StackLayer,
-    w: *const f32,
-    x: *const f32,
-    stride: usize,
-    a: *mut f32,
-    output: Option<(super::RawRows<f32>, usize)>,
-) {
-    let &StackLayer { fan_in, fan_out, activation, .. } = layer;
+    parameters: *const f32,
+    input: impl Fn(usize, usize) -> V,
+) -> [V; R] {
+    let &StackLayer { fan_in, fan_out, .. } = layer;
     // SAFETY: the caller's promise.
     unsafe {
+        let w = parameters.add(layer.at);
         let mut z = [V::splat(0.0); R];
         for i in 0..fan_in {
             let weights = V::load_first(w.add(i * fan_out), fan_out);
             for r in 0..R {
-                z[r] = z[r].add_product(V::splat(*x.add(r * stride + i)), weights);
+                z[r] = z[r].add_product(input(r, i), weights);
             }
         }
         let bias = V::load_first(w.add(fan_in * fan_out), fan_out);
         for z in &mut z {
-            *z = z.add(bias).flushed();
+            *z = z.add(bias);
         }
-        let Some((to, row)) = output else {
-            for (r, z) in z.into_iter().enumerate() {
-                z.store(a.add(r * V::LANES));
-            }
-            return activate::<V>(activation, std::slice::from_raw_parts_mut(a, R * V::LANES));
-        };
+        flushed(z)
+    }
+}
+
+/// Puts z and a of R output rows where the cost will look for them.
+///
+/// # Safety
+/// As for [`forward_rows`].
+#[inline(always)]
+unsafe fn leave_output<V: Lanes, const R: usize>(
+    layer: &StackLayer,
+    z: [V; R],
+    to: super::RawRows<f32>,
+    row: usize,
+) {
+    let &StackLayer { fan_out, activation, .. } = layer;
+    // SAFETY: the caller's promise.
+    unsafe {
         if fan_out == 1 && activation != Activation::Softmax {
             // A column of one unit is R numbers side by side.
-            V::first_of(z).store(a);
+            let z = V::first_of(z);
             if !to.z.is_null() {
-                V::load(a).store_first(to.z.add(row), R);
+                z.store_first(to.z.add(row), R);
             }
-            activate::<V>(activation, std::slice::from_raw_parts_mut(a, V::LANES));
-            std::ptr::copy_nonoverlapping(a, to.a.add(row), R);
-            return;
-        }
-        for (r, z) in z.into_iter().enumerate() {
-            z.store(a.add(r * V::LANES));
+            let [a] = activated::<V, 1>(activation, [z]);
+            return a.store_first(to.a.add(row), R);
         }
         if !to.z.is_null() {
-            leave_rows::<V>(R, a, to.z.add(row * fan_out), fan_out);
+            leave_rows(z, to.z, row, fan_out);
         }
         if activation != Activation::Softmax {
-            activate::<V>(activation, std::slice::from_raw_parts_mut(a, R * V::LANES));
-            leave_rows::<V>(R, a, to.a.add(row * fan_out), fan_out);
+            leave_rows(activated::<V, R>(activation, z), to.a, row, fan_out);
         }
     }
 }
 
-/// a = f(z) in place, of whole vectors. The usual activations are compiled here, each for itself; the others are called,
-/// since the constants of all of them would be loaded for each step.
-///
-/// # Safety
-/// As for [`forward`].
-#[inline(always)]
-unsafe fn activate<V: Lanes>(activation: Activation, values: &mut [f32]) {
-    match activation {
-        Activation::Identity => {}
-        Activation::Sigmoid => Forward { activation: Activation::Sigmoid, values }.run::<true>(),
-        Activation::Tanh => Forward { activation: Activation::Tanh, values }.run::<true>(),
-        Activation::Relu => Forward { activation: Activation::Relu, values }.run::<true>(),
-        other => crate::activation_kernel::forward(V::INSTRUCTION_SET, other, values),
-    }
-}
-
-/// δ = ∂C/∂a ⊙ f' in place, of whole vectors, as [`activate`].
-///
-/// # Safety
-/// As for [`backward`].
-#[inline(always)]
-unsafe fn through_activation<V: Lanes>(activation: Activation, source: &[f32], delta: &mut [f32]) {
-    match activation {
-        Activation::Identity => {}
-        Activation::Sigmoid => Backward { activation: Activation::Sigmoid, source, delta }.run::<true>(),
-        Activation::Tanh => Backward { activation: Activation::Tanh, source, delta }.run::<true>(),
-        Activation::Relu => Backward { activation: Activation::Relu, source, delta }.run::<true>(),
-        other => crate::activation_kernel::backward(V::INSTRUCTION_SET, other, source, delta),
-    }
-}
-
-/// Takes the first `width` numbers of each vector to rows of that width.
+/// The first `width` numbers of each vector to rows of that width, from `row` on.
 ///
 /// # Safety
 /// There is room for them.
 #[inline(always)]
-unsafe fn leave_rows<V: Lanes>(rows: usize, from: *const f32, to: *mut f32, width: usize) {
-    for row in 0..rows {
+unsafe fn leave_rows<V: Lanes, const R: usize>(vectors: [V; R], to: *mut f32, row: usize, width: usize) {
+    for (r, vector) in vectors.into_iter().enumerate() {
         // SAFETY: the caller's promise.
-        unsafe { V::load(from.add(row * V::LANES)).store_first(to.add(row * width), width) };
+        unsafe { vector.store_first(to.add((row + r) * width), width) };
     }
 }
 
-/// δ of all layers, then the updates.
+/// Magnitudes below the smallest normal number become 0. There seldom are any, so that a branch, which nothing waits
+/// for, takes less of a step than a comparison and a selection on the way of every number.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn flushed<V: Lanes, const R: usize>(vectors: [V; R]) -> [V; R] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if V::any_to_flush(vectors) {
+            return each(vectors, vectors, |vector, _| vector.flushed());
+        }
+    }
+    vectors
+}
+
+/// f(z) of whole vectors. The usual activations are compiled here, each for itself, and stay in registers; the others
+/// are called, since the constants of all of them would be loaded for each step.
+///
+/// # Safety
+/// As for [`forward`].
+#[inline(always)]
+unsafe fn activated<V: Lanes, const R: usize>(activation: Activation, z: [V; R]) -> [V; R] {
+    /// `activation` is known where this is inlined.
+    #[inline(always)]
+    fn one<V: Lanes>(activation: Activation, mut z: V) -> V {
+        Forward { activation, values: numbers(&mut z) }.run::<true>();
+        z
+    }
+    match activation {
+        Activation::Identity => z,
+        Activation::Sigmoid => each(z, z, |z, _| one(Activation::Sigmoid, z)),
+        Activation::Tanh => each(z, z, |z, _| one(Activation::Tanh, z)),
+        Activation::Relu => each(z, z, |z, _| one(Activation::Relu, z)),
+        other => each(z, z, |mut z, _| {
+            crate::activation_kernel::forward(V::INSTRUCTION_SET, other, numbers(&mut z));
+            z
+        }),
+    }
+}
+
+/// δ = ∂C/∂a ⊙ f' of whole vectors, as [`activated`].
+///
+/// # Safety
+/// As for [`backward`].
+#[inline(always)]
+unsafe fn through_activation<V: Lanes, const R: usize>(
+    activation: Activation,
+    a: [V; R],
+    delta: [V; R],
+) -> [V; R] {
+    /// `activation` is known where this is inlined.
+    #[inline(always)]
+    fn one<V: Lanes>(activation: Activation, mut a: V, mut delta: V) -> V {
+        Backward { activation, source: numbers(&mut a), delta: numbers(&mut delta) }.run::<true>();
+        delta
+    }
+    match activation {
+        Activation::Identity => delta,
+        Activation::Sigmoid => each(a, delta, |a, delta| one(Activation::Sigmoid, a, delta)),
+        Activation::Tanh => each(a, delta, |a, delta| one(Activation::Tanh, a, delta)),
+        Activation::Relu => each(a, delta, |a, delta| one(Activation::Relu, a, delta)),
+        other => each(a, delta, |mut a, mut delta| {
+            let (source, values) = (numbers(&mut a), numbers(&mut delta));
+            crate::activation_kernel::backward(V::INSTRUCTION_SET, other, source, values);
+            delta
+        }),
+    }
+}
+
+/// `f` of each pair of vectors. Written out, so that each is in a register by the time that loops are compiled.
+#[inline(always)]
+fn each<V: Copy, const R: usize>(mut left: [V; R], right: [V; R], f: impl Fn(V, V) -> V) -> [V; R] {
+    const { assert!(R >= 1 && R <= SIDE_BY_SIDE && SIDE_BY_SIDE == 4) };
+    left[0] = f(left[0], right[0]);
+    if R > 1 {
+        left[1] = f(left[1], right[1]);
+    }
+    if R > 2 {
+        left[2] = f(left[2], right[2]);
+    }
+    if R > 3 {
+        left[3] = f(left[3], right[3]);
+    }
+    left
+}
+
+/// The numbers of a vector.
+#[inline(always)]
+fn numbers<V: Lanes>(vector: &mut V) -> &mut [f32] {
+    // SAFETY: a vector is LANES numbers, without padding.
+    unsafe { std::slice::from_raw_parts_mut(std::ptr::from_mut(vector).cast(), V::LANES) }
+}
+
+/// δ of all layers, and the updates.
 ///
 /// # Safety
 /// As for [`forward`], after it and the cost; `places` are those of the layers for this vector.
 #[inline(always)]
-unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, kept: *mut f32, places: &[Places]) {
-    let rows = step.input.rows;
-    let last = step.layers.len() - 1;
-    let activations = |layer: usize| kept.wrapping_add(kept_at(V::LANES, rows, layer));
-    let deltas = |layer: usize| activations(layer).wrapping_add(rows * V::LANES);
+unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, places: &[Places]) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (delta, width) = (step.kept(last).delta, step.layers[last].fan_out);
-        for row in 0..rows {
-            let at = delta.add(row * width);
-            let vector = if width == 1 { V::splat(*at) } else { V::load_first(at, width) };
-            vector.store(deltas(last).add(row * V::LANES));
+        let rule = step.input.rule;
+        if let Rule::Descend { learning_rate } = rule
+            && step.input.rows == SIDE_BY_SIDE
+        {
+            return backward_rows::<V, SIDE_BY_SIDE>(step, 0, Some((places, learning_rate)));
         }
-        for index in (1..=last).rev() {
-            let (a, to) = (activations(index - 1), deltas(index - 1));
-            each_rows_before::<V>(step, index, deltas(index), Some(a), to);
-        }
-        if !step.dx.is_null() {
-            each_rows_before::<V>(step, 0, deltas(0), None, activations(last));
-            leave_rows::<V>(rows, activations(last), step.dx, step.layers[0].fan_in);
-        }
-        let total = Total::of(step.input.total);
-        for index in (0..=last).rev() {
-            let (x, stride) = if index == 0 {
-                (step.input.x.as_ptr(), step.layers[0].fan_in)
-            } else {
-                (activations(index - 1).cast_const(), V::LANES)
-            };
-            update_weights::<V>(step, index, x, stride, deltas(index), &places[index], total);
-            update_biases::<V>(step, index, deltas(index), total);
-        }
-        for index in 0..last {
-            let (to, width) = (step.kept(index), step.layers[index].fan_out);
-            leave_rows::<V>(rows, activations(index), to.a, width);
-            leave_rows::<V>(rows, deltas(index), to.delta, width);
+        each_rows!(V, backward_rows, step, None);
+        for (index, places) in places.iter().enumerate() {
+            let update = Update::<V>::of(step, index);
+            update.follow_each(places, rule, |place| {
+                let mut sum = V::splat(0.0);
+                for row in 0..step.input.rows {
+                    sum = place.add_products(sum, update.inputs::<1>(row), update.deltas::<1>(row));
+                }
+                sum
+            });
+            update.biases_left(places, rule);
         }
     }
 }
 
-/// δ of the layer before, for all rows: ∂C/∂a where there is no activation to go through.
+/// δ of R rows of all layers, in registers on the way; ∂C/∂x where it is wanted. With places and a learning rate, R rows
+/// are all rows, and each layer descends as soon as its δ has gone through its weights.
 ///
 /// # Safety
-/// As for [`backward`].
+/// As for [`backward`]; there are R rows from `row` on.
 #[inline(always)]
-unsafe fn each_rows_before<V: Lanes>(
+unsafe fn backward_rows<V: Lanes, const R: usize>(
     step: &Step<'_, f32>,
-    index: usize,
-    delta: *const f32,
-    a: Option<*mut f32>,
-    to: *mut f32,
+    row: usize,
+    descent: Option<(&[Places], f32)>,
 ) {
-    let rows = step.input.rows;
-    let through = a.map(|a| (step.layers[index - 1].activation, a.cast_const()));
-    let mut row = 0;
+    let last = step.layers.len() - 1;
     // SAFETY: the caller's promise.
     unsafe {
-        let w = step.w.add(step.layers[index].at).cast_const();
-        while row < rows {
-            let at = row * V::LANES;
-            let through = through.map(|(activation, a)| (activation, a.add(at)));
-            if rows - row >= SIDE_BY_SIDE {
-                rows_before::<V, SIDE_BY_SIDE>(&step.layers[index], w, delta.add(at), through, to.add(at));
-                row += SIDE_BY_SIDE;
-            } else {
-                rows_before::<V, 1>(&step.layers[index], w, delta.add(at), through, to.add(at));
-                row += 1;
+        let mut delta = rows_at::<V, R>(step.kept(last).delta, row, step.layers[last].fan_out);
+        for index in (0..=last).rev() {
+            let (layer, update) = (&step.layers[index], Update::<V>::of(step, index));
+            let (x, mut before) = (update.inputs::<R>(row), delta);
+            if index > 0 {
+                let upstream = upstream::<V, R>(layer, step.w, delta);
+                before = through_activation::<V, R>(step.layers[index - 1].activation, x, upstream);
+                leave_rows(before, step.kept(index - 1).delta, row, layer.fan_in);
+            } else if !step.dx.is_null() {
+                leave_rows(upstream::<V, R>(layer, step.w, delta), step.dx, row, layer.fan_in);
             }
+            if let Some((places, learning_rate)) = descent {
+                let rule = Rule::Descend { learning_rate };
+                update.follow_each(&places[index], rule, |place| place.add_products(V::splat(0.0), x, delta));
+                update.biases_left(&places[index], rule);
+            }
+            delta = before;
         }
     }
 }
 
-/// δ of the layer before, for R rows.
+/// R rows of that width, from `row` on; a row of one number has it in all lanes.
+///
+/// # Safety
+/// They are there.
+#[inline(always)]
+unsafe fn rows_at<V: Lanes, const R: usize>(from: *const f32, row: usize, width: usize) -> [V; R] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if width == 1 {
+            std::array::from_fn(|r| V::splat(*from.add(row + r)))
+        } else {
+            std::array::from_fn(|r| V::load_first(from.add((row + r) * width), width))
+        }
+    }
+}
+
+/// ∂C/∂a of the layer before for R rows, Σ_o δ[r,o] · w[:,o].
 ///
 /// # Safety
 /// As for [`backward`].
 #[inline(always)]
-unsafe fn rows_before<V: Lanes, const R: usize>(
+unsafe fn upstream<V: Lanes, const R: usize>(
     layer: &StackLayer,
-    w: *const f32,
-    delta: *const f32,
-    through: Option<(Activation, *const f32)>,
-    to: *mut f32,
-) {
+    parameters: *const f32,
+    delta: [V; R],
+) -> [V; R] {
     let &StackLayer { fan_in, fan_out, .. } = layer;
     // SAFETY: the caller's promise.
     unsafe {
+        let w = parameters.add(layer.at);
         let mut sums = [V::splat(0.0); R];
-        for o in 0..fan_out {
-            let weights =
-                if fan_out == 1 { V::load_first(w, fan_in) } else { V::gathered(w.add(o), fan_out, fan_in) };
+        if fan_out == 1 {
+            let weights = V::load_first(w, fan_in);
             for r in 0..R {
-                sums[r] = sums[r].add_product(V::splat(*delta.add(r * V::LANES + o)), weights);
+                sums[r] = sums[r].add_product(delta[r].lane(0), weights);
+            }
+        } else {
+            for o in 0..fan_out {
+                let weights = V::gathered(w.add(o), fan_out, fan_in);
+                for r in 0..R {
+                    sums[r] = sums[r].add_product(delta[r].lane(o), weights);
+                }
             }
         }
-        for r in 0..R {
-            sums[r].flushed().store(to.add(r * V::LANES));
-        }
-        if let Some((activation, a)) = through {
-            let source = std::slice::from_raw_parts(a, R * V::LANES);
-            let delta = std::slice::from_raw_parts_mut(to, R * V::LANES);
-            through_activation::<V>(activation, source, delta);
-        }
+        flushed(sums)
     }
 }
 
-/// Updates a layer's weights.
-///
-/// # Safety
-/// As for [`backward`].
-#[inline(always)]
-unsafe fn update_weights<V: Lanes>(
-    step: &Step<'_, f32>,
-    index: usize,
+/// A layer's update under way.
+struct Update<'a, V> {
+    step: &'a Step<'a, f32>,
+    layer: &'a StackLayer,
     x: *const f32,
-    stride: usize,
     delta: *const f32,
-    places: &Places,
-    total: Total,
-) {
-    let layer = &step.layers[index];
-    let count = layer.fan_in * layer.fan_out;
-    for (vector, place) in places.0.iter().enumerate() {
-        let at = vector * V::LANES;
-        let width = V::LANES.min(count - at);
-        // SAFETY: the caller's promise. A row of x is loaded no further than it goes.
-        unsafe {
-            let mut sum = V::splat(0.0);
-            for row in 0..step.input.rows {
-                let x = x.add(row * stride);
-                let x = if stride == V::LANES { V::load(x) } else { V::load_first(x, stride) };
-                let delta = V::load(delta.add(row * V::LANES)).permuted(&place.unit);
-                sum = sum.add_product(x.permuted(&place.input), delta);
-            }
-            follow::<V>(step, &step.input.rule, layer.at + at, width, total.divided(sum).flushed());
-        }
-    }
+    vector: PhantomData<V>,
 }
 
-/// Updates a layer's biases.
-///
-/// # Safety
-/// As for [`backward`].
-#[inline(always)]
-unsafe fn update_biases<V: Lanes>(step: &Step<'_, f32>, index: usize, delta: *const f32, total: Total) {
-    let biases = step.layers[index].biases();
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sum = V::splat(0.0);
-        for row in 0..step.input.rows {
-            sum = sum.add(V::load(delta.add(row * V::LANES)));
-        }
-        let rule = step.input.rule.without_decay();
-        follow::<V>(step, &rule, biases.start, biases.len(), total.divided(sum).flushed());
-    }
-}
-
-/// W, and how to divide by it.
-#[derive(Clone, Copy)]
-struct Total {
-    by: f32,
-    exact_inverse: Option<f32>,
-}
-
-impl Total {
+impl<'a, V: Lanes> Update<'a, V> {
     #[inline(always)]
-    fn of(total: f32) -> Self {
-        Self { by: total, exact_inverse: exact_inverse(total) }
+    fn of(step: &'a Step<'a, f32>, index: usize) -> Self {
+        let (x, delta) = (step.input_of(index, 0), step.kept(index).delta.cast_const());
+        Self { step, layer: &step.layers[index], x, delta, vector: PhantomData }
     }
 
+    /// What the layer reads in R rows, each with ones behind.
+    ///
     /// # Safety
-    /// As for [`Vector`].
+    /// As for [`backward_rows`].
     #[inline(always)]
-    unsafe fn divided<V: Lanes>(self, sum: V) -> V {
+    unsafe fn inputs<const R: usize>(&self, row: usize) -> [V; R] {
+        let width = self.layer.fan_in;
+        // SAFETY: the caller's promise. Rows are loaded no further than they go.
+        unsafe { std::array::from_fn(|r| V::splat(1.0).load_over(self.x.add((row + r) * width), width)) }
+    }
+
+    /// The layer's δ in R rows.
+    ///
+    /// # Safety
+    /// As for [`backward_rows`].
+    #[inline(always)]
+    unsafe fn deltas<const R: usize>(&self, row: usize) -> [V; R] {
         // SAFETY: the caller's promise.
-        unsafe {
-            match self.exact_inverse {
-                Some(inverse) => sum.multiply(V::splat(inverse)),
-                None => sum.divide(V::splat(self.by)),
-            }
+        unsafe { rows_at(self.delta, row, self.layer.fan_out) }
+    }
+
+    /// Lets the parameters at these places follow their gradient, of which `sum` gives each vector's sum over rows.
+    ///
+    /// # Safety
+    /// As for [`backward`].
+    #[inline(always)]
+    unsafe fn follow_each(&self, places: &Places, rule: Rule<f32>, sum: impl Fn(&Place) -> V) {
+        for (vector, place) in places.vectors.iter().enumerate() {
+            let at = vector * V::LANES;
+            // SAFETY: the caller's promise.
+            unsafe { self.follow(rule, self.layer.at + at, V::LANES.min(places.count - at), sum(place)) };
         }
     }
-}
 
-/// Lets `width` parameters from `at` on follow their gradient.
-///
-/// # Safety
-/// As for [`backward`].
-#[inline(always)]
-unsafe fn follow<V: Lanes>(step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, width: usize, gradient: V) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if let Rule::Descend { learning_rate } = *rule {
-            let w = step.w.add(at);
-            let before = V::load_first(w, width);
-            let after = before.subtract(V::splat(learning_rate).multiply(gradient)).flushed();
-            after.store_first(w, width);
+    /// Lets the biases follow their gradient where places do not hold them.
+    ///
+    /// # Safety
+    /// As for [`backward`].
+    #[inline(always)]
+    unsafe fn biases_left(&self, places: &Places, rule: Rule<f32>) {
+        let biases = self.layer.biases();
+        if self.layer.at + places.count >= biases.end {
             return;
         }
-        let mut dw = [0.0; LONGEST];
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sum = V::splat(0.0);
+            for row in 0..self.step.input.rows {
+                let [delta] = self.deltas::<1>(row);
+                sum = sum.add(delta);
+            }
+            self.follow(rule, biases.start, biases.len(), sum);
+        }
+    }
+
+    /// Lets `width` parameters from `at` on follow their gradient, `sum` / W.
+    ///
+    /// # Safety
+    /// As for [`backward`].
+    #[inline(always)]
+    unsafe fn follow(&self, rule: Rule<f32>, at: usize, width: usize, sum: V) {
+        let total = self.step.input.total;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let gradient = match exact_inverse(total) {
+                Some(inverse) => sum.multiply(V::splat(inverse)),
+                None => sum.divide(V::splat(total)),
+            };
+            let [gradient] = flushed([gradient]);
+            if let Rule::Descend { learning_rate } = rule {
+                let w = self.step.w.add(at);
+                let before = V::load_first(w, width);
+                let [after] = flushed([before.subtract(V::splat(learning_rate).multiply(gradient))]);
+                return after.store_first(w, width);
+            }
+            let weights = (self.layer.biases().start.max(at) - at).min(width);
+            gradient.follow_by(self.step, &rule, at, 0..weights);
+            gradient.follow_by(self.step, &rule.without_decay(), at, weights..width);
+        }
+    }
+}
+
+/// Lets the parameters behind `at` in these lanes follow this gradient by any rule. Whole vectors are worked on, so that
+/// their numbers' operations go side by side.
+///
+/// # Safety
+/// As for [`backward`].
+#[inline(always)]
+unsafe fn follow_by<V: Lanes>(
+    gradient: V,
+    step: &Step<'_, f32>,
+    rule: &Rule<f32>,
+    at: usize,
+    lanes: Range<usize>,
+) {
+    let (width, states) = (lanes.len(), rule.states());
+    if width == 0 {
+        return;
+    }
+    let mut dw = [0.0; LONGEST];
+    // SAFETY: the caller's promise; a state that the rule has is there.
+    unsafe {
         gradient.store(dw.as_mut_ptr());
-        let states = rule.states();
-        let part = |of: *mut f32, is_there: bool| {
-            if is_there { std::slice::from_raw_parts_mut(of.add(at), width) } else { &mut [] }
+        dw.copy_within(lanes.clone(), 0);
+        let place = |of: *mut f32| of.wrapping_add(at + lanes.start);
+        let taken = |of: *mut f32, is_there: bool| {
+            let mut numbers = [0.0; LONGEST];
+            if is_there {
+                V::load_first(place(of), width).store(numbers.as_mut_ptr());
+            }
+            numbers
         };
-        let to = Updated {
-            w: part(step.w, true),
-            first: part(step.first, states > 0),
-            second: part(step.second, states > 1),
-        };
-        apply(rule, to, &dw[..width]);
+        let mut w = taken(step.w, true);
+        let (mut first, mut second) = (taken(step.first, states > 0), taken(step.second, states > 1));
+        let to = Updated { w: &mut w, first: &mut first, second: &mut second };
+        apply(rule, to, &dw[..V::LANES]);
+        V::load(w.as_ptr()).store_first(place(step.w), width);
+        if states > 0 {
+            V::load(first.as_ptr()).store_first(place(step.first), width);
+        }
+        if states > 1 {
+            V::load(second.as_ptr()).store_first(place(step.second), width);
+        }
+    }
+}
+
+impl Place {
+    /// Σ_r x[r]·δ[r] of this vector of places, added to `sum` in the order of rows.
+    ///
+    /// # Safety
+    /// As for [`backward`].
+    #[inline(always)]
+    unsafe fn add_products<V: Lanes, const R: usize>(&self, mut sum: V, x: [V; R], delta: [V; R]) -> V {
+        for (x, delta) in x.into_iter().zip(delta) {
+            // SAFETY: the caller's promise.
+            sum = unsafe { sum.add_product(x.permuted(&self.input), delta.permuted(&self.unit)) };
+        }
+        sum
     }
 }
