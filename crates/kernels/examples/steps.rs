@@ -81,7 +81,7 @@ fn measure(widths: &[usize], rows: usize, threads: usize) {
         let mut scratch = Scratch::new();
         let mut step = || {
             let to = Updated { w: &mut params, first: &mut m, second: &mut v };
-            let input = StepInput { rows, x: &x, total: rows as f32, rule };
+            let input = StepInput { rows, x: &x, total: rows as f32, rule: &rule };
             stack.step(
                 &pool,
                 &mut scratch,

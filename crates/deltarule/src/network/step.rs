@@ -101,7 +101,7 @@ impl<F: Real> Network<F> {
                 }
             };
             let to = Updated { w: &mut self.params, first: &mut *first, second: &mut *second };
-            let input = StepInput { rows: batch.rows, x, total, rule: *rule };
+            let input = StepInput { rows: batch.rows, x, total, rule };
             stack.step(pool, scratch, to, input, kept, dx, costs, |output| {
                 loss.rows(pool, output, batch.targets, batch.weights);
             })

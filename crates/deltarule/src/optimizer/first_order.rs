@@ -162,6 +162,8 @@ impl<F: Real> Optimizer<F> {
     }
 
     /// The rule of update number `step`, of parameters that decay, and what else these are multiplied with first.
+    // Inlined: a copy of what was just written number by number would wait for it, in each step of a tiny network.
+    #[inline(always)]
     fn rule(&self, step: u64, learning_rate: f64, weight_decay: f64) -> (Rule<F>, Option<F>) {
         let rate = F::from_f64(learning_rate);
         let decay = (weight_decay != 0.0).then(|| F::from_f64(1.0 - learning_rate * weight_decay));

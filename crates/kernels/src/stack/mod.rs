@@ -112,7 +112,7 @@ pub struct StepInput<'a, F> {
     /// W, the sum of the rows' weights.
     pub total: F,
     /// How parameters follow their gradient; biases follow it without decay.
-    pub rule: Rule<F>,
+    pub rule: &'a Rule<F>,
 }
 
 /// Pointers to what is kept of a layer.
@@ -223,7 +223,7 @@ impl Stack {
         dx: Option<&mut [F]>,
         costs: &mut [f64],
     ) -> Step<'a, F> {
-        to.check(&input.rule);
+        to.check(input.rule);
         let layers = &self.layers[..];
         let rows = input.rows;
         assert_eq!(input.x.len(), rows * layers[0].fan_in, "x is [rows, fan_in]");
@@ -369,7 +369,7 @@ impl<F: Real> Step<'_, F> {
     fn weight_product(&self, index: usize) -> Product<F> {
         let layer = &self.layers[index];
         let StepInput { rows, total, rule, .. } = self.input;
-        let (finish, then) = match rule {
+        let (finish, then) = match *rule {
             Rule::Descend { learning_rate } => (Finish::descend(total, learning_rate), Then::Nothing),
             rule => {
                 let at = |state: *mut F, is_there: bool| {

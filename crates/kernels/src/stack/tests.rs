@@ -98,7 +98,8 @@ impl<F: Real> Case<F> {
         let [mut first, mut second] = self.state(&rule);
         let mut costs = vec![0.0; self.rows];
         let to = Updated { w: &mut self.params, first: &mut first, second: &mut second };
-        let input = StepInput { rows: self.rows, x: &self.x, total: F::from_f64(self.rows as f64), rule };
+        let input =
+            StepInput { rows: self.rows, x: &self.x, total: F::from_f64(self.rows as f64), rule: &rule };
         let targets = &self.targets;
         let dx = Some(&mut self.dx[..]);
         let scratch = &mut Scratch::new();

@@ -164,11 +164,16 @@ pub(super) fn step<F: Real>(
 trait Lanes: Vector<Number = f32> {
     /// What the vector is of.
     const INSTRUCTION_SET: InstructionSet;
-    /// The first lanes of R vectors side by side, in this vector's first R lanes.
+    /// The first lanes of R ≤ 4 vectors side by side, in this vector's first R lanes.
     ///
     /// # Safety
     /// As for [`Vector`].
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self;
+    /// Stores R ≤ 4 numbers: four of them without a mask, whose store the next load would wait for longer.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; `at` points to room for R numbers.
+    unsafe fn store_few<const R: usize>(self, at: *mut f32);
     /// Lane i in all lanes.
     ///
     /// # Safety
@@ -207,12 +212,19 @@ impl Lanes for __m512 {
 
     #[inline(always)]
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
-        let mut all = vectors[0];
-        for (r, vector) in vectors.into_iter().enumerate().skip(1) {
-            // SAFETY: the caller has the instruction set.
-            all = unsafe { _mm512_mask_broadcastss_ps(all, 1 << r, _mm512_castps512_ps128(vector)) };
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let of = |r: usize| _mm512_castps512_ps128(vectors[r.min(R - 1)]);
+            let pairs = [_mm_unpacklo_ps(of(0), of(1)), _mm_unpacklo_ps(of(2), of(3))];
+            _mm512_zextps128_ps512(_mm_movelh_ps(pairs[0], pairs[1]))
         }
-        all
+    }
+    #[inline(always)]
+    unsafe fn store_few<const R: usize>(self, at: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if R == 4 { _mm_storeu_ps(at, _mm512_castps512_ps128(self)) } else { self.store_first(at, R) }
+        }
     }
     #[inline(always)]
     unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>) {
@@ -268,6 +280,13 @@ impl Lanes for __m256 {
         }
         // SAFETY: 8 numbers.
         unsafe { Self::load(all.as_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn store_few<const R: usize>(self, at: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if R == 4 { _mm_storeu_ps(at, _mm256_castps256_ps128(self)) } else { self.store_first(at, R) }
+        }
     }
     #[inline(always)]
     unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>) {
@@ -465,10 +484,10 @@ unsafe fn leave_output<V: Lanes, const R: usize>(
             // A column of one unit is R numbers side by side.
             let z = V::first_of(z);
             if !to.z.is_null() {
-                z.store_first(to.z.add(row), R);
+                z.store_few::<R>(to.z.add(row));
             }
             let [a] = activated::<V, 1>(activation, [z]);
-            return a.store_first(to.a.add(row), R);
+            return a.store_few::<R>(to.a.add(row));
         }
         if !to.z.is_null() {
             leave_rows(z, to.z, row, fan_out);
@@ -594,7 +613,7 @@ unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, places: &[Places]) {
     // SAFETY: the caller's promise.
     unsafe {
         let rule = step.input.rule;
-        if let Rule::Descend { learning_rate } = rule
+        if let Rule::Descend { learning_rate } = *rule
             && step.input.rows == SIDE_BY_SIDE
         {
             return backward_rows::<V, SIDE_BY_SIDE>(step, 0, Some((places, learning_rate)));
@@ -640,7 +659,7 @@ unsafe fn backward_rows<V: Lanes, const R: usize>(
                 leave_rows(upstream::<V, R>(layer, step.w, delta), step.dx, row, layer.fan_in);
             }
             if let Some((places, learning_rate)) = descent {
-                let rule = Rule::Descend { learning_rate };
+                let rule = &Rule::Descend { learning_rate };
                 update.follow_each(&places[index], rule, |place| place.add_products(V::splat(0.0), x, delta));
                 update.biases_left(&places[index], rule);
             }
@@ -739,7 +758,7 @@ impl<'a, V: Lanes> Update<'a, V> {
     /// # Safety
     /// As for [`backward`].
     #[inline(always)]
-    unsafe fn follow_each(&self, places: &Places, rule: Rule<f32>, sum: impl Fn(&Place) -> V) {
+    unsafe fn follow_each(&self, places: &Places, rule: &Rule<f32>, sum: impl Fn(&Place) -> V) {
         for (vector, place) in places.vectors.iter().enumerate() {
             let at = vector * V::LANES;
             // SAFETY: the caller's promise.
@@ -752,7 +771,7 @@ impl<'a, V: Lanes> Update<'a, V> {
     /// # Safety
     /// As for [`backward`].
     #[inline(always)]
-    unsafe fn biases_left(&self, places: &Places, rule: Rule<f32>) {
+    unsafe fn biases_left(&self, places: &Places, rule: &Rule<f32>) {
         let biases = self.layer.biases();
         if self.layer.at + places.count >= biases.end {
             return;
@@ -773,7 +792,7 @@ impl<'a, V: Lanes> Update<'a, V> {
     /// # Safety
     /// As for [`backward`].
     #[inline(always)]
-    unsafe fn follow(&self, rule: Rule<f32>, at: usize, width: usize, sum: V) {
+    unsafe fn follow(&self, rule: &Rule<f32>, at: usize, width: usize, sum: V) {
         let total = self.step.input.total;
         // SAFETY: the caller's promise.
         unsafe {
@@ -782,14 +801,14 @@ impl<'a, V: Lanes> Update<'a, V> {
                 None => sum.divide(V::splat(total)),
             };
             let [gradient] = flushed([gradient]);
-            if let Rule::Descend { learning_rate } = rule {
+            if let Rule::Descend { learning_rate } = *rule {
                 let w = self.step.w.add(at);
                 let before = V::load_first(w, width);
                 let [after] = flushed([before.subtract(V::splat(learning_rate).multiply(gradient))]);
-                return after.store_first(w, width);
+                return if width == V::LANES { after.store(w) } else { after.store_first(w, width) };
             }
             let weights = (self.layer.biases().start.max(at) - at).min(width);
-            gradient.follow_by(self.step, &rule, at, 0..weights);
+            gradient.follow_by(self.step, rule, at, 0..weights);
             gradient.follow_by(self.step, &rule.without_decay(), at, weights..width);
         }
     }
