@@ -275,6 +275,32 @@ fn tiny_steps_have_the_bits_of_their_parts() {
     }
 }
 
+/// What is below the smallest normal number is found by a branch here, by comparisons elsewhere.
+#[test]
+fn tiny_steps_flush_as_their_parts_do() {
+    for isa in InstructionSet::available() {
+        let pool = Pool::with_instruction_set(1, isa);
+        for (number, widths) in TINY.iter().enumerate() {
+            for rows in [3, 4, 9] {
+                for scale in [1e-18_f32, 1e-37, 3e-38] {
+                    let output = [Activation::Sigmoid, Activation::Identity][number % 2];
+                    let mut case = Case::<f32>::new(widths, HIDDEN[number % 4], output, rows);
+                    case.params.iter_mut().step_by(2).for_each(|w| *w *= scale);
+                    case.x.iter_mut().skip(1).step_by(3).for_each(|x| *x *= scale);
+                    case.x[0] = -0.0;
+                    for rule in rules() {
+                        let (fused, oracle) =
+                            (case.clone().fused(&pool, rule), case.clone().apart(&pool, rule));
+                        let bits = |of: &Case<f32>| of.params.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
+                        let at = format!("{isa:?} {widths:?} {rows} rows {scale} {rule:?}");
+                        assert!(fused == oracle && bits(&fused) == bits(&oracle), "{at}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn double_precision_too() {
     for isa in InstructionSet::available() {

@@ -1,0 +1,189 @@
+//! The vector operations that only tiny networks need.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+use super::{LONGEST, Step};
+use crate::InstructionSet;
+use crate::nonzero::vector::Vector;
+use crate::update::Rule;
+
+/// A vector with the operations that only tiny networks need.
+pub(super) trait Lanes: Vector<Number = f32> {
+    /// What the vector is of.
+    const INSTRUCTION_SET: InstructionSet;
+    /// The first lanes of R ≤ 4 vectors side by side, in this vector's first R lanes.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self;
+    /// Stores R ≤ 4 numbers: four of them without a mask, whose store the next load would wait for longer.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; `at` points to room for R numbers.
+    unsafe fn store_few<const R: usize>(self, at: *mut f32);
+    /// Lane i in all lanes.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn lane(self, i: usize) -> Self;
+    /// Whether [`flushed`](Vector::flushed) would change anything in these vectors.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool;
+    /// Lets the parameters behind `at` in some lanes follow this gradient by any rule; a call, not inlined.
+    ///
+    /// # Safety
+    /// As for [`backward`].
+    unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>);
+    /// Lanes 0 to `count` − 1 from `at`, the others those of this vector.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; `at` points to `count` numbers.
+    unsafe fn load_over(self, at: *const f32, count: usize) -> Self;
+    /// Lane j of the result is lane `from[j]` of this vector.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn permuted(self, from: &[i32; LONGEST]) -> Self;
+    /// Lanes 0 to `count` − 1 from `at`, `at` + `stride`, …, then zeros.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; these numbers are there.
+    unsafe fn gathered(at: *const f32, stride: usize, count: usize) -> Self;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for __m512 {
+    const INSTRUCTION_SET: InstructionSet = InstructionSet::Avx512;
+
+    #[inline(always)]
+    unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let of = |r: usize| _mm512_castps512_ps128(vectors[r.min(R - 1)]);
+            let pairs = [_mm_unpacklo_ps(of(0), of(1)), _mm_unpacklo_ps(of(2), of(3))];
+            _mm512_zextps128_ps512(_mm_movelh_ps(pairs[0], pairs[1]))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_few<const R: usize>(self, at: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if R == 4 { _mm_storeu_ps(at, _mm512_castps512_ps128(self)) } else { self.store_first(at, R) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { super::follow_by_avx512(self, step, rule, at, lanes) };
+    }
+    #[inline(always)]
+    unsafe fn lane(self, i: usize) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_permutexvar_ps(_mm512_set1_epi32(i as i32), self) }
+    }
+    #[inline(always)]
+    unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
+        // SAFETY: as above; lanes outside the mask are not read.
+        unsafe { _mm512_mask_loadu_ps(self, ((1_u32 << count) - 1) as __mmask16, at) }
+    }
+    #[inline(always)]
+    unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
+        /// Negative zeros and what is below the smallest normal number.
+        const KINDS: i32 = 0x04 | 0x20;
+        // SAFETY: as above.
+        unsafe {
+            vectors.into_iter().fold(0, |any, vector| any | _mm512_fpclass_ps_mask::<KINDS>(vector)) != 0
+        }
+    }
+    #[inline(always)]
+    unsafe fn permuted(self, from: &[i32; LONGEST]) -> Self {
+        // SAFETY: the caller has the instruction set; 16 lane numbers are loaded.
+        unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self) }
+    }
+    #[inline(always)]
+    unsafe fn gathered(at: *const f32, stride: usize, count: usize) -> Self {
+        // SAFETY: as above; only the first `count` lanes are read.
+        unsafe {
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let places = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride as i32));
+            let mask = ((1_u32 << count) - 1) as __mmask16;
+            _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), mask, places, at)
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for __m256 {
+    const INSTRUCTION_SET: InstructionSet = InstructionSet::Avx2;
+
+    #[inline(always)]
+    unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
+        let mut all = [0.0; 8];
+        for (to, vector) in all.iter_mut().zip(vectors) {
+            // SAFETY: the caller has the instruction set.
+            *to = unsafe { _mm256_cvtss_f32(vector) };
+        }
+        // SAFETY: 8 numbers.
+        unsafe { Self::load(all.as_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn store_few<const R: usize>(self, at: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if R == 4 { _mm_storeu_ps(at, _mm256_castps256_ps128(self)) } else { self.store_first(at, R) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { super::follow_by_avx2(self, step, rule, at, lanes) };
+    }
+    #[inline(always)]
+    unsafe fn lane(self, i: usize) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_permutevar8x32_ps(self, _mm256_set1_epi32(i as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
+        // SAFETY: as above; lane numbers below `count` compare as smaller.
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes);
+            _mm256_blendv_ps(self, Self::load_first(at, count), _mm256_castsi256_ps(first))
+        }
+    }
+    #[inline(always)]
+    unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
+        // SAFETY: as above. As integers, magnitudes are in the order of the numbers; only +0 stays what it is.
+        unsafe {
+            let any = vectors.into_iter().fold(_mm256_setzero_si256(), |any, vector| {
+                let bits = _mm256_castps_si256(vector);
+                let magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(i32::MAX));
+                let small =
+                    _mm256_cmpgt_epi32(_mm256_set1_epi32(f32::MIN_POSITIVE.to_bits() as i32), magnitude);
+                let zero = _mm256_cmpeq_epi32(bits, _mm256_setzero_si256());
+                _mm256_or_si256(any, _mm256_andnot_si256(zero, small))
+            });
+            _mm256_testz_si256(any, any) == 0
+        }
+    }
+    #[inline(always)]
+    unsafe fn permuted(self, from: &[i32; LONGEST]) -> Self {
+        // SAFETY: the caller has the instruction set; 8 of 16 lane numbers are loaded.
+        unsafe { _mm256_permutevar8x32_ps(self, _mm256_loadu_si256(from.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    unsafe fn gathered(at: *const f32, stride: usize, count: usize) -> Self {
+        let mut lanes = [0.0; 8];
+        for (lane, value) in lanes.iter_mut().enumerate().take(count) {
+            // SAFETY: the caller's promise.
+            *value = unsafe { *at.add(lane * stride) };
+        }
+        // SAFETY: 8 numbers.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+}
