@@ -51,21 +51,28 @@ pub fn run(steps: &mut Steps, words: &[&str]) -> Result<()> {
     build(steps)?;
     let mut document = Document::new(steps, &wishes)?;
     let jobs: Vec<_> = JOBS.iter().filter(|job| wishes.job(job)).collect();
+    // One case that cannot be compared does not take the others' figures with it.
+    let mut failed = None;
     if !jobs.is_empty() {
         let field = Field::new(steps, &wishes)?;
         for job in jobs {
             let name = format!("bench {}", job.name());
-            steps.check(&name, &wishes.in_words(), |steps| {
+            let compared = steps.check(&name, &wishes.in_words(), |steps| {
                 document.jobs.push(field.compare(steps, job, &wishes)?);
                 Ok(())
-            })?;
+            });
+            if let Err(error) = compared {
+                println!("    {error:#}");
+                failed.get_or_insert(error);
+            }
         }
     }
     if wishes.shapes() {
         document.shapes = shapes::run(steps, wishes.realtime)?;
     }
     println!("\n{}", document.text());
-    document.keep(steps, &wishes)
+    document.keep(steps, &wishes, failed.is_none())?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Three small cases of ours alone: that they run, and that the bench's steps are those of `train`, to the bit and on

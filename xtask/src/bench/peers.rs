@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::bench::jobs::{Job, PLAIN};
+use crate::bench::jobs::{ADAM, Job, PLAIN};
 use crate::machine;
 use crate::steps::Steps;
 
@@ -85,6 +85,10 @@ impl Peer {
             ("fann", _) => Some("updates after each sample: its steps are others"),
             ("scikit-learn", "xor" | "nielsen") => {
                 Some("has no sigmoid output under a squared error: it trains an identity output")
+            }
+            // Its first steps are smaller by as much as ε is beside the gradient, and they are the largest.
+            ("scikit-learn", _) if job.optimizer == ADAM => {
+                Some("adds Adam's epsilon before the correction of the second moment's bias")
             }
             _ => None,
         }

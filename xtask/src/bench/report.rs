@@ -226,8 +226,8 @@ impl Document {
         text
     }
 
-    /// Keeps the run in the archive where it is whole, and where else it was wished for.
-    pub fn keep(&self, steps: &Steps, wishes: &Wishes) -> Result<()> {
+    /// Keeps the run in the archive where it is whole and no case is missing, and where else it was wished for.
+    pub fn keep(&self, steps: &Steps, wishes: &Wishes, is_complete: bool) -> Result<()> {
         let now = Timestamp::now().round(Unit::Second).context("the clock is out of range")?.to_string();
         let (date, _) = now.split_once('T').context("expected a date and a time")?;
         let document = self.to_json(&now);
@@ -235,7 +235,7 @@ impl Document {
             std::fs::write(path, format!("{document:#}\n"))
                 .with_context(|| format!("could not write {}", path.display()))?;
         }
-        if wishes.are_whole() {
+        if wishes.are_whole() && is_complete {
             let path = archive(&steps.root().join("bench/runs"), date, &document)?;
             println!("\nkept as {}", path.display());
         } else {
