@@ -87,7 +87,7 @@ impl Peer {
                 Some("has no sigmoid output under a squared error: it trains an identity output")
             }
             // Its first steps are smaller by as much as ε is beside the gradient, and they are the largest.
-            ("scikit-learn", _) if job.optimizer == ADAM => {
+            ("scikit-learn" | "keras", _) if job.optimizer == ADAM => {
                 Some("adds Adam's epsilon before the correction of the second moment's bias")
             }
             _ => None,
