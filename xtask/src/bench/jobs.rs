@@ -8,8 +8,8 @@ pub struct Job {
     /// As `--optimizer` takes it.
     pub optimizer: &'static str,
     /// After how many steps the losses are compared; a multiple of the 16 that a way of a peer takes at once, else that
-    /// way is not tried. Few where steps are chaotic: on `ciresan` the losses of two libraries, apart by roundings alone,
-    /// differ by 1e-4 to 8e-3 after 8 steps, and seven times as much after four more.
+    /// way is not tried. Few where steps are chaotic: on `ciresan` roundings alone have ours apart from PyTorch's loss by
+    /// 1e-4 and from JAX's by 8e-3 after 8 steps.
     pub steps: u64,
     /// What must hold.
     pub bounds: &'static [Bound],

@@ -86,7 +86,7 @@ impl Peer {
             ("scikit-learn", "xor" | "nielsen") => {
                 Some("has no sigmoid output under a squared error: it trains an identity output")
             }
-            // Its first steps are smaller by as much as ε is beside the gradient, and they are the largest.
+            // The ε̂ of Kingma and Ba's section 2.1: in the first steps up to 30 times the ε of their algorithm 1.
             ("scikit-learn" | "keras", _) if job.optimizer == ADAM => {
                 Some("adds Adam's epsilon before the correction of the second moment's bias")
             }
