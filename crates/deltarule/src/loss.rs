@@ -181,7 +181,7 @@ impl Loss {
         let outputs = targets.outputs();
         if let (Cost::SquaredError, TargetsView::Values { values, .. }, None) = (self.cost, targets, weights)
         {
-            // The same in plain loops: of small networks' steps the rest of this function is a tenth and more.
+            // The same in plain loops: of the smallest networks' steps the rest of this function is a tenth.
             return squared_errors(outputs, a, &values[first * outputs..][..a.len()], delta, cost);
         }
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
@@ -315,8 +315,7 @@ impl Loss {
     }
 }
 
-/// ½ Σ (ŷ − y)² of each row, given to `cost`, and ŷ − y over `delta`. A row's sum is one addition after the other; eight
-/// rows go side by side, so that none waits for another.
+/// ½ Σ (ŷ − y)² of each row, given to `cost`, and ŷ − y over `delta`.
 fn squared_errors<F: Real>(
     outputs: usize,
     a: &[F],
@@ -324,34 +323,18 @@ fn squared_errors<F: Real>(
     delta: Option<&mut [F]>,
     mut cost: impl FnMut(usize, f64),
 ) {
-    const SIDE_BY_SIDE: usize = 8;
     if let Some(delta) = delta {
         for ((delta, &a), &y) in delta.iter_mut().zip(a).zip(y) {
             *delta = a - y;
         }
     }
-    let square = |a: F, y: F| {
-        let r = (a - y).to_f64();
-        0.5 * r * r
-    };
-    let block = SIDE_BY_SIDE * outputs;
-    let (blocks, rest) = (a.chunks_exact(block).zip(y.chunks_exact(block)), a.len() - a.len() % block);
-    for (index, (a, y)) in blocks.enumerate() {
-        let mut sums = [0.0; SIDE_BY_SIDE];
-        for j in 0..outputs {
-            for (r, sum) in sums.iter_mut().enumerate() {
-                *sum += square(a[r * outputs + j], y[r * outputs + j]);
-            }
-        }
-        sums.iter().enumerate().for_each(|(r, &sum)| cost(index * SIDE_BY_SIDE + r, sum));
-    }
-    let rows = a[rest..].chunks_exact(outputs).zip(y[rest..].chunks_exact(outputs));
-    for (r, (a, y)) in rows.enumerate() {
+    for (row, (a, y)) in a.chunks_exact(outputs).zip(y.chunks_exact(outputs)).enumerate() {
         let mut sum = 0.0;
         for (&a, &y) in a.iter().zip(y) {
-            sum += square(a, y);
+            let r = (a - y).to_f64();
+            sum += 0.5 * r * r;
         }
-        cost(rest / outputs + r, sum);
+        cost(row, sum);
     }
 }
 
