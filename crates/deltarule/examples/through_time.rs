@@ -13,7 +13,7 @@
 //!
 //! Run it with `cargo run --release --example through_time`.
 
-use deltarule::layer::{Dense, Engine, Kept, LayerInput, Scratch};
+use deltarule::layer::{Buffer, Dense, Engine, Kept, LayerInput, Scratch};
 use deltarule::{Activation, Pool};
 
 const STEPS: usize = 6;
@@ -76,7 +76,7 @@ fn forward(engine: &mut Engine<'_, f64>, params: &[f64]) -> (Vec<Step>, f64) {
             Some(before) => x.extend(&before.kept.a),
             None => x.extend([0.0; UNITS]),
         }
-        let mut kept = Kept { a: vec![0.0; UNITS], delta: vec![0.0; UNITS], ..Kept::default() };
+        let mut kept = Kept { a: Buffer::zeroed(UNITS), delta: Buffer::zeroed(UNITS), ..Kept::default() };
         CELL.forward(engine, params, &input(&x), &mut kept);
         steps.push(Step { x, kept });
     }

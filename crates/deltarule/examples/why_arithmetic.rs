@@ -14,7 +14,7 @@
 use std::time::Instant;
 
 use deltarule::dataset::{Batch, Dataset, Targets};
-use deltarule::layer::{Dense, Engine, Layer, LayerInput, Pass, Scratch};
+use deltarule::layer::{Buffer, Dense, Engine, Layer, LayerInput, Pass, Scratch};
 use deltarule::network::{Network, NetworkSpec, Workspace};
 use deltarule::{Activation, Pool, Result};
 
@@ -128,7 +128,7 @@ fn main() -> Result<()> {
         let rows = Dataset::from_dense(width, numbers(0.0), targets);
         let mut ws = network.workspace(ROWS);
         // A layer keeps z where it finds room for it; sigmoid's f' needs none, so room is made for the comparison.
-        ws.kept.iter_mut().for_each(|kept| kept.z = vec![0.0; ROWS * width]);
+        ws.kept.iter_mut().for_each(|kept| kept.z = Buffer::zeroed(ROWS * width));
         let batch = rows.range(0, ROWS);
         let mut bench = Bench { pool: &pool, network, ws, scratch: Scratch::new(), batch };
 

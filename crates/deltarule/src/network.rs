@@ -16,7 +16,7 @@ mod zeros;
 
 use std::ops::Range;
 
-use deltarule_kernels::{Activation, Pool, Real, Scratch};
+use deltarule_kernels::{Activation, Buffer, Pool, Real, Scratch};
 
 use crate::dataset::Batch;
 use crate::init::Initializer;
@@ -31,11 +31,11 @@ use zeros::Zeros;
 
 /// A network with its parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Network<F> {
+pub struct Network<F: Real> {
     spec: NetworkSpec,
     layers: Vec<Layer>,
     tensors: Vec<Tensor>,
-    params: Vec<F>,
+    params: Buffer<F>,
     buffer_names: Vec<(String, Range<usize>)>,
     buffers: Vec<F>,
     /// Each layer's stretch of `params` and of `buffers`.
@@ -175,12 +175,12 @@ impl<F: Real> Network<F> {
     /// The same network in another precision.
     #[must_use]
     pub fn cast<G: Real>(&self) -> Network<G> {
-        let cast = |values: &[F]| values.iter().map(|v| G::from_f64(v.to_f64())).collect();
+        let cast = |values: &[F]| -> Vec<G> { values.iter().map(|v| G::from_f64(v.to_f64())).collect() };
         Network {
             spec: self.spec.clone(),
             layers: self.layers.clone(),
             tensors: self.tensors.clone(),
-            params: cast(&self.params),
+            params: Buffer::from(&*cast(&self.params)),
             buffer_names: self.buffer_names.clone(),
             buffers: cast(&self.buffers),
             stretches: self.stretches.clone(),

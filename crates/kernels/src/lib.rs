@@ -45,6 +45,7 @@
 
 mod activation;
 mod activation_kernel;
+mod buffer;
 mod erf;
 mod gather;
 mod isa;
@@ -60,6 +61,7 @@ mod stack;
 mod sum;
 mod sweep;
 mod update;
+mod vector;
 mod vector_math;
 
 pub use activation::Activation;
@@ -67,6 +69,7 @@ pub use activation_kernel::{
     activate, activate_backward, activate_in_place, exp, log_softmax, sigmoid, softmax, softmax_in_place,
     tanh,
 };
+pub use buffer::Buffer;
 pub use gather::gather_rows;
 pub use isa::InstructionSet;
 pub use nonzero::{Nonzeros, affine_nonzero, weight_gradient_nonzero, weight_gradient_update_nonzero};

@@ -43,8 +43,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockE
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Instant;
 
+use crate::Buffer;
 use crate::InstructionSet;
-use crate::scratch::{Aligned, WORKSPACE};
+use crate::scratch::WORKSPACE;
 use bell::Bell;
 use lateness::Lateness;
 use trial::Trial;
@@ -116,7 +117,7 @@ struct Shared {
     sleepers: OwnLine<AtomicUsize>,
     asleep: Vec<AtomicBool>,
     threads: Vec<OnceLock<Thread>>,
-    workspaces: Vec<UnsafeCell<Aligned<f32>>>,
+    workspaces: Vec<UnsafeCell<Buffer<f32>>>,
     panicked: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     gate: Mutex<()>,
@@ -141,7 +142,7 @@ impl Shared {
             sleepers: OwnLine(AtomicUsize::new(0)),
             asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             threads: (0..workers).map(|_| OnceLock::new()).collect(),
-            workspaces: (0..workers).map(|_| UnsafeCell::new(Aligned::zeroed(WORKSPACE))).collect(),
+            workspaces: (0..workers).map(|_| UnsafeCell::new(Buffer::zeroed(WORKSPACE))).collect(),
             panicked: AtomicBool::new(false),
             panic: Mutex::new(None),
             gate: Mutex::new(()),

@@ -1,11 +1,9 @@
 //! Working memory of the products, allocated once.
 
 use std::fmt;
-use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
 
-use crate::Real;
 use crate::product::PIECE;
+use crate::{Buffer, Real};
 
 /// Columns of one panel of the right-hand matrix: two vectors of 16 numbers.
 pub(crate) const PANEL: usize = 32;
@@ -19,53 +17,20 @@ pub(crate) const PACKED_ROOM: usize = 32_768;
 /// rows, and packed rows.
 pub(crate) const WORKSPACE: usize = PACKED_AT + PACKED_ROOM;
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct CacheLine([u8; 64]);
-
-/// A buffer of numbers that begins at a cache line.
-pub(crate) struct Aligned<F> {
-    lines: Vec<CacheLine>,
-    length: usize,
-    number: PhantomData<F>,
-}
-
-impl<F: Real> Aligned<F> {
-    pub(crate) fn zeroed(length: usize) -> Self {
-        let lines = vec![CacheLine([0; 64]); (length * F::BYTES).div_ceil(64)];
-        Self { lines, length, number: PhantomData }
-    }
-}
-
-impl<F: Real> Deref for Aligned<F> {
-    type Target = [F];
-    fn deref(&self) -> &[F] {
-        // SAFETY: the lines hold at least `length` numbers, initialised (any bits are an f32 or f64) and aligned.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.length) }
-    }
-}
-
-impl<F: Real> DerefMut for Aligned<F> {
-    fn deref_mut(&mut self) -> &mut [F] {
-        // SAFETY: as in `deref`, and `self` is borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.length) }
-    }
-}
-
 /// The packing buffers of the products.
 ///
 /// One `Scratch` serves any number of products one after the other. Size it for the largest of them with
 /// [`for_product`](Self::for_product) and [`reserve`](Self::reserve), and no product allocates; a product for which it
 /// is too small grows it first.
 pub struct Scratch<F> {
-    pub(crate) packed: Aligned<F>,
-    pub(crate) workspace: Aligned<F>,
+    pub(crate) packed: Buffer<F>,
+    pub(crate) workspace: Buffer<F>,
 }
 
 impl<F: Real> Scratch<F> {
     /// An empty scratch, which grows with the first product.
     pub fn new() -> Self {
-        Self { packed: Aligned::zeroed(0), workspace: Aligned::zeroed(0) }
+        Self { packed: Buffer::zeroed(0), workspace: Buffer::zeroed(0) }
     }
 
     /// A scratch large enough for [`affine`](crate::affine), [`back_product`](crate::back_product),
@@ -86,7 +51,7 @@ impl<F: Real> Scratch<F> {
     /// Room for a packed left matrix of so many numbers.
     pub(crate) fn reserve_packed(&mut self, length: usize) {
         if self.packed.len() < length {
-            self.packed = Aligned::zeroed(length);
+            self.packed = Buffer::zeroed(length);
         }
     }
 
@@ -95,7 +60,7 @@ impl<F: Real> Scratch<F> {
         // As many bytes for f64, whose vectors and so panels are half as long.
         let length = WORKSPACE * size_of::<f32>() / F::BYTES;
         if self.workspace.len() < length {
-            self.workspace = Aligned::zeroed(length);
+            self.workspace = Buffer::zeroed(length);
         }
     }
 

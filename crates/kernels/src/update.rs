@@ -5,6 +5,7 @@
 //! rounded once and none fused, so that both give the same bits, on every instruction set.
 
 use crate::Real;
+use crate::vector::{Single, Vector};
 
 /// An update rule with its numbers for one step. Definitions are PyTorch's (`torch.optim`, version 2), dampening 0.
 ///
@@ -55,7 +56,7 @@ pub enum Rule<F> {
         /// μ.
         mu: F,
     },
-    /// m ← m + (1 − β₁)(dw − m), v ← β₂·v + (1 − β₂)·dw², w ← kept·w − step·m/(√v/root + ε).
+    /// m ← m + (1 − β₁)(dw − m), v ← β₂·v + (1 − β₂)·dw², w ← kept·w − step·m/(√v·inverse_root + ε).
     Adam {
         /// 1 − β₁.
         rest1: F,
@@ -67,8 +68,8 @@ pub enum Rule<F> {
         kept: F,
         /// η/(1 − β₁ᵗ).
         step: F,
-        /// √(1 − β₂ᵗ).
-        root: F,
+        /// 1/√(1 − β₂ᵗ): multiplying by it costs a parameter one division less.
+        inverse_root: F,
         /// ε.
         epsilon: F,
     },
@@ -100,7 +101,7 @@ impl<F: Real> Rule<F> {
             rest2: F::from_f64(1.0 - beta2.to_f64()),
             kept: F::from_f64(1.0 - learning_rate.to_f64() * decoupled_decay.to_f64()),
             step: learning_rate / bias1,
-            root: bias2.sqrt(),
+            inverse_root: F::ONE / bias2.sqrt(),
             epsilon,
         }
     }
@@ -109,8 +110,8 @@ impl<F: Real> Rule<F> {
     #[must_use]
     pub fn without_decay(self) -> Self {
         match self {
-            Self::Adam { rest1, beta2, rest2, step, root, epsilon, .. } => {
-                Self::Adam { rest1, beta2, rest2, kept: F::ONE, step, root, epsilon }
+            Self::Adam { rest1, beta2, rest2, step, inverse_root, epsilon, .. } => {
+                Self::Adam { rest1, beta2, rest2, kept: F::ONE, step, inverse_root, epsilon }
             }
             other => other,
         }
@@ -169,55 +170,92 @@ impl<'a, F: Real> Updated<'a, F> {
     }
 }
 
+/// What parameters and their two states are after one update by their gradient; a state that the rule has not stays. Each
+/// rule's one definition.
+///
+/// # Safety
+/// The machine has the vector type's instruction set, and the caller is compiled for it.
+#[inline(always)]
+pub(crate) unsafe fn follow<V: Vector>(rule: &Rule<V::Number>, [w, first, second]: [V; 3], dw: V) -> [V; 3] {
+    // No closure for V::splat: as a function of its own it would lack the instruction set.
+    // SAFETY: the caller's promise.
+    unsafe {
+        match *rule {
+            Rule::Descend { learning_rate } => {
+                [w.subtract(V::splat(learning_rate).multiply(dw)).flushed(), first, second]
+            }
+            Rule::Momentum { learning_rate, mu, nesterov } => {
+                let v = V::splat(mu).multiply(first).add(dw).flushed();
+                let step = if nesterov { dw.add(V::splat(mu).multiply(v)) } else { v };
+                [w.subtract(V::splat(learning_rate).multiply(step)).flushed(), v, second]
+            }
+            Rule::RmsProp { learning_rate, rho, rest, epsilon } => {
+                let v = V::splat(rho).multiply(first).add(V::splat(rest).multiply(dw).multiply(dw)).flushed();
+                let step = dw.divide(v.sqrt().add(V::splat(epsilon)));
+                [w.subtract(V::splat(learning_rate).multiply(step)).flushed(), v, second]
+            }
+            Rule::RmsPropMomentum { learning_rate, rho, rest, epsilon, mu } => {
+                let v = V::splat(rho).multiply(first).add(V::splat(rest).multiply(dw).multiply(dw)).flushed();
+                let step = dw.divide(v.sqrt().add(V::splat(epsilon)));
+                let u = V::splat(mu).multiply(second).add(step).flushed();
+                [w.subtract(V::splat(learning_rate).multiply(u)).flushed(), v, u]
+            }
+            Rule::Adam { rest1, beta2, rest2, kept, step, inverse_root, epsilon } => {
+                let m = first.add(V::splat(rest1).multiply(dw.subtract(first))).flushed();
+                let v =
+                    V::splat(beta2).multiply(second).add(V::splat(rest2).multiply(dw).multiply(dw)).flushed();
+                let by = m.divide(v.sqrt().multiply(V::splat(inverse_root)).add(V::splat(epsilon)));
+                [V::splat(kept).multiply(w).subtract(V::splat(step).multiply(by)).flushed(), m, v]
+            }
+        }
+    }
+}
+
 /// One update of all of `to` by its gradient. Inlined into the caller's vector instructions.
 #[inline(always)]
-#[allow(clippy::needless_range_loop)] // the rules index several slices, and read as formulas
 pub(crate) fn apply<F: Real>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
-    let Updated { w, first, second } = to;
-    let length = dw.len();
-    let w = &mut w[..length];
+    // A loop for each rule, made anew from its numbers: only so the compiler knows within the loop which one it is.
     match *rule {
-        Rule::Descend { learning_rate } => {
-            for i in 0..length {
-                w[i] = (w[i] - learning_rate * dw[i]).flushed();
-            }
-        }
+        Rule::Descend { learning_rate } => follow_each::<F, 0>(&Rule::Descend { learning_rate }, to, dw),
         Rule::Momentum { learning_rate, mu, nesterov: false } => {
-            let v = &mut first[..length];
-            for i in 0..length {
-                v[i] = (mu * v[i] + dw[i]).flushed();
-                w[i] = (w[i] - learning_rate * v[i]).flushed();
-            }
+            follow_each::<F, 1>(&Rule::Momentum { learning_rate, mu, nesterov: false }, to, dw);
         }
         Rule::Momentum { learning_rate, mu, nesterov: true } => {
-            let v = &mut first[..length];
-            for i in 0..length {
-                v[i] = (mu * v[i] + dw[i]).flushed();
-                w[i] = (w[i] - learning_rate * (dw[i] + mu * v[i])).flushed();
-            }
+            follow_each::<F, 1>(&Rule::Momentum { learning_rate, mu, nesterov: true }, to, dw);
         }
         Rule::RmsProp { learning_rate, rho, rest, epsilon } => {
-            let v = &mut first[..length];
-            for i in 0..length {
-                v[i] = (rho * v[i] + rest * dw[i] * dw[i]).flushed();
-                w[i] = (w[i] - learning_rate * (dw[i] / (v[i].sqrt() + epsilon))).flushed();
-            }
+            follow_each::<F, 1>(&Rule::RmsProp { learning_rate, rho, rest, epsilon }, to, dw);
         }
         Rule::RmsPropMomentum { learning_rate, rho, rest, epsilon, mu } => {
-            let (v, u) = (&mut first[..length], &mut second[..length]);
-            for i in 0..length {
-                v[i] = (rho * v[i] + rest * dw[i] * dw[i]).flushed();
-                u[i] = (mu * u[i] + dw[i] / (v[i].sqrt() + epsilon)).flushed();
-                w[i] = (w[i] - learning_rate * u[i]).flushed();
-            }
+            follow_each::<F, 2>(&Rule::RmsPropMomentum { learning_rate, rho, rest, epsilon, mu }, to, dw);
         }
-        Rule::Adam { rest1, beta2, rest2, kept, step, root, epsilon } => {
-            let (m, v) = (&mut first[..length], &mut second[..length]);
-            for i in 0..length {
-                m[i] = (m[i] + rest1 * (dw[i] - m[i])).flushed();
-                v[i] = (beta2 * v[i] + rest2 * dw[i] * dw[i]).flushed();
-                w[i] = (kept * w[i] - step * (m[i] / (v[i].sqrt() / root + epsilon))).flushed();
-            }
+        Rule::Adam { rest1, beta2, rest2, kept, step, inverse_root, epsilon } => {
+            let rule = Rule::Adam { rest1, beta2, rest2, kept, step, inverse_root, epsilon };
+            follow_each::<F, 2>(&rule, to, dw);
+        }
+    }
+}
+
+/// The loop of [`apply`] for a rule with so many states.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // several slices go side by side
+fn follow_each<F: Real, const STATES: usize>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
+    let length = dw.len();
+    let w = &mut to.w[..length];
+    let first = &mut to.first[..if STATES > 0 { length } else { 0 }];
+    let second = &mut to.second[..if STATES > 1 { length } else { 0 }];
+    for i in 0..length {
+        let of_first = if STATES > 0 { first[i] } else { F::ZERO };
+        let of_second = if STATES > 1 { second[i] } else { F::ZERO };
+        let before = [Single(w[i]), Single(of_first), Single(of_second)];
+        // SAFETY: vectors of one number are portable.
+        let [after, of_first, of_second] = unsafe { follow(rule, before, Single(dw[i])) };
+        w[i] = after.0;
+        if STATES > 0 {
+            first[i] = of_first.0;
+        }
+        if STATES > 1 {
+            second[i] = of_second.0;
         }
     }
 }

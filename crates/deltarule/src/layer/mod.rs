@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use deltarule_kernels::{Activation, Nonzeros, Pool, Real};
 
-pub use deltarule_kernels::Scratch;
+pub use deltarule_kernels::{Buffer, Scratch};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
@@ -106,15 +106,15 @@ pub struct LayerInput<'a, F> {
 
 /// What a layer keeps from its forward pass for its backward pass. Allocated once, for the largest batch.
 #[derive(Clone, Debug, Default)]
-pub struct Kept<F> {
+pub struct Kept<F: Real> {
     /// Activations, `[rows × units]`.
-    pub a: Vec<F>,
+    pub a: Buffer<F>,
     /// Pre-activations where f' needs them, or at the output; else empty.
-    pub z: Vec<F>,
+    pub z: Buffer<F>,
     /// ∂C/∂a, then δ = ∂C/∂z, `[rows × units]`.
-    pub delta: Vec<F>,
+    pub delta: Buffer<F>,
     /// Normalised input x̂ of a normalisation; a dropout's mask with its factor 1/(1−rate).
-    pub extra: Vec<F>,
+    pub extra: Buffer<F>,
     /// Batch normalisation: mean, 1/√(σ²+ε), σ², each `[units]`. Layer normalisation: mean and 1/√(σ²+ε) of each row.
     pub statistics: Vec<F>,
 }
@@ -196,7 +196,7 @@ impl Layer {
     /// Room for `rows` rows; `is_output` keeps z for the loss.
     pub(crate) fn keep<F: Real>(&self, rows: usize, is_output: bool) -> Kept<F> {
         let cells = rows * self.units();
-        let room = |wanted: bool| if wanted { vec![F::ZERO; cells] } else { Vec::new() };
+        let room = |wanted: bool| Buffer::zeroed(if wanted { cells } else { 0 });
         let with_z =
             self.activation().is_some_and(|f| f.needs_z() || (is_output && f != Activation::Identity));
         let (extra, statistics) = match self {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use deltarule_kernels::{Activation, Real};
+use deltarule_kernels::{Activation, Buffer, Real};
 use serde::{Deserialize, Serialize};
 
 use super::Network;
@@ -179,7 +179,7 @@ impl NetworkSpec {
             spec: self.clone(),
             layers,
             tensors,
-            params: vec![F::ZERO; used],
+            params: Buffer::zeroed(used),
             buffer_names: buffers,
             buffers: vec![F::ZERO; buffered],
             stretches,

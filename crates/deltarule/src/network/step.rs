@@ -51,7 +51,7 @@ impl Tail {
     }
 }
 
-impl<F> KeepsRows<F> for Kept<F> {
+impl<F: Real> KeepsRows<F> for Kept<F> {
     fn layer_rows(&mut self) -> LayerRows<'_, F> {
         LayerRows { z: &mut self.z, a: &mut self.a, delta: &mut self.delta }
     }

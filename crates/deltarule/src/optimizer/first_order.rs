@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use deltarule_kernels::{Pool, Real, Rule, Updated, scale, update};
+use deltarule_kernels::{Buffer, Pool, Real, Rule, Updated, scale, update};
 
 use super::OptimizerSpec;
 
@@ -19,11 +19,11 @@ use super::OptimizerSpec;
 /// assert_eq!(w, [0.375]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Optimizer<F> {
+pub struct Optimizer<F: Real> {
     spec: OptimizerSpec,
     steps: u64,
     /// State by name, each as long as the parameters.
-    slots: Vec<(&'static str, Vec<F>)>,
+    slots: Vec<(&'static str, Buffer<F>)>,
 }
 
 impl<F: Real> Optimizer<F> {
@@ -42,7 +42,7 @@ impl<F: Real> Optimizer<F> {
             OptimizerSpec::Rprop { .. } => &["previous_gradient", "step_size"],
             OptimizerSpec::Lbfgs { .. } => panic!("L-BFGS needs the cost: its state is an Lbfgs"),
         };
-        let slots = names.iter().map(|&name| (name, vec![F::ZERO; parameters])).collect();
+        let slots = names.iter().map(|&name| (name, Buffer::zeroed(parameters))).collect();
         Self { spec: *spec, steps: 0, slots }
     }
 
@@ -63,12 +63,12 @@ impl<F: Real> Optimizer<F> {
     /// | `rprop` | `previous_gradient`, `step_size` |
     #[must_use]
     pub fn slots(&self) -> Vec<(&'static str, &[F])> {
-        self.slots.iter().map(|(name, slot)| (*name, slot.as_slice())).collect()
+        self.slots.iter().map(|(name, slot)| (*name, &**slot)).collect()
     }
 
     /// The state by name, to be filled from a checkpoint.
     pub fn slots_mut(&mut self) -> Vec<(&'static str, &mut [F])> {
-        self.slots.iter_mut().map(|(name, slot)| (*name, slot.as_mut_slice())).collect()
+        self.slots.iter_mut().map(|(name, slot)| (*name, &mut **slot)).collect()
     }
 
     /// Updates done.
@@ -144,7 +144,7 @@ impl<F: Real> Optimizer<F> {
             return None;
         }
         let (rule, _) = self.rule(self.steps + 1, learning_rate, weight_decay);
-        let mut slots = self.slots.iter_mut().map(|(_, slot)| slot.as_mut_slice());
+        let mut slots = self.slots.iter_mut().map(|(_, slot)| &mut **slot);
         let state = [slots.next().unwrap_or_default(), slots.next().unwrap_or_default()];
         let (value, took_place) = f(&rule, state);
         self.steps += u64::from(took_place);
@@ -193,7 +193,7 @@ impl<F: Real> Optimizer<F> {
 
     /// All parameters with their state.
     fn updated<'a>(&'a mut self, w: &'a mut [F]) -> Updated<'a, F> {
-        let mut slots = self.slots.iter_mut().map(|(_, slot)| slot.as_mut_slice());
+        let mut slots = self.slots.iter_mut().map(|(_, slot)| &mut **slot);
         let mut next = || slots.next().unwrap_or_default();
         Updated { w, first: next(), second: next() }
     }

@@ -38,7 +38,7 @@ mod tests;
 
 use std::ops::Range;
 
-use deltarule_kernels::{Pool, Real};
+use deltarule_kernels::{Buffer, Pool, Real};
 
 use crate::activation;
 use crate::dataset::{Batch, Dataset};
@@ -125,7 +125,7 @@ impl TrainerSettings {
 
 /// The update rule with its state.
 #[derive(Clone, Debug)]
-enum Updater<F> {
+enum Updater<F: Real> {
     ByGradient(Optimizer<F>),
     ByLineSearch(Lbfgs<F>),
 }
@@ -155,7 +155,7 @@ pub struct Trainer<'p, F: Real> {
     network: Network<F>,
     settings: TrainerSettings,
     ws: Workspace<F>,
-    grads: Vec<F>,
+    grads: Buffer<F>,
     updater: Updater<F>,
     regularized: Vec<Range<usize>>,
     matrices: Vec<(Range<usize>, usize, usize)>,
@@ -190,7 +190,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         Ok(Self {
             pool,
             ws: network.workspace(rows),
-            grads: vec![F::ZERO; parameters],
+            grads: Buffer::zeroed(parameters),
             regularized: network.regularized(),
             matrices: network.weight_matrices(),
             fused: settings.regularization.is_decay_alone(),

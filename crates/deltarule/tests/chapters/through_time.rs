@@ -1,6 +1,6 @@
 //! Backpropagation through time: the gradient of a weight used at every step is the sum over its uses.
 
-use deltarule::layer::{Dense, Engine, Kept, LayerInput, Scratch};
+use deltarule::layer::{Buffer, Dense, Engine, Kept, LayerInput, Scratch};
 use deltarule::{Activation, Pool};
 
 const INPUTS: usize = 2;
@@ -47,9 +47,9 @@ fn gradients_by_step(params: &[f64]) -> Vec<Vec<f64>> {
     let mut engine = Engine { pool: &pool, scratch: &mut scratch };
     let mut steps: Vec<(Vec<f64>, Kept<f64>)> = Vec::new();
     for t in 0..STEPS {
-        let before = steps.last().map_or(vec![0.0; UNITS], |(_, kept)| kept.a.clone());
+        let before = steps.last().map_or(vec![0.0; UNITS], |(_, kept)| kept.a.to_vec());
         let row: Vec<f64> = x(t).into_iter().chain(before).collect();
-        let mut kept = Kept { a: vec![0.0; UNITS], delta: vec![0.0; UNITS], ..Kept::default() };
+        let mut kept = Kept { a: Buffer::zeroed(UNITS), delta: Buffer::zeroed(UNITS), ..Kept::default() };
         let input = LayerInput { rows: 1, x: &row, nonzeros: None, codes: &[], code_width: 0 };
         cell.forward(&mut engine, params, &input, &mut kept);
         steps.push((row, kept));

@@ -16,10 +16,10 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-use super::vector::Vector;
 use super::walk::{Part, Settle, Waiting, Walk, lanes, settle};
 use crate::pool::Shareable;
 use crate::product::PIECE;
+use crate::vector::Vector;
 use crate::{InstructionSet, Pool, Real, Scratch};
 
 /// The most rows of such a batch. Of more rows, few columns of pixels are left out, and the walk skips more.
@@ -321,7 +321,7 @@ unsafe fn gradient<V: Vector, const R: usize, const NV: usize>(
             settle(walk, part, next, [V::splat(V::Number::ZERO); NV], false, &mut waiting);
             next += 1;
         }
-        waiting.store::<V, NV>(part);
+        waiting.store::<V>(part);
     }
 }
 

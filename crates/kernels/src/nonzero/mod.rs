@@ -16,7 +16,6 @@ mod columns;
 mod scan;
 #[cfg(test)]
 mod tests;
-pub(crate) mod vector;
 mod walk;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

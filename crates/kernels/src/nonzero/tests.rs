@@ -50,9 +50,19 @@ fn check<F: Real>(pool: &Pool, batch: usize, fan_in: usize, fan_out: usize, ever
     let number = F::from_f64;
     let adam =
         Rule::adam(rate, number(0.9), number(0.99), number(1e-8), number(0.1), number(0.01), number(0.1));
-    for rule in [Rule::Descend { learning_rate: rate }, adam] {
-        // Of either state half a number, so that Adam has a root to take.
-        let start = [w.clone(), vec![number(0.5); w.len()], vec![number(0.5); w.len()]];
+    let rmsprop = Rule::rmsprop(rate, number(0.9), number(1e-8), Some(number(0.9)));
+    // A first moment of 0 is where a feature that is absent moves nothing by Adam without decay.
+    let rules = [
+        (Rule::Descend { learning_rate: rate }, 0.5),
+        (rmsprop, 0.5),
+        (adam, 0.5),
+        (adam, 0.0),
+        (adam.without_decay(), 0.5),
+        (adam.without_decay(), 0.0),
+    ];
+    for (rule, moment) in rules {
+        // Of the second state half a number, so that Adam has a root to take.
+        let start = [w.clone(), vec![number(moment); w.len()], vec![number(0.5); w.len()]];
         let (mut dense, mut stepped) = (start.clone(), start);
         let [w, first, second] = &mut dense;
         let to = Updated { w, first, second };

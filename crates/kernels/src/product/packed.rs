@@ -7,8 +7,7 @@ use super::epilogue::Finish;
 use super::tile::{LARGEST_TILE, Tiles};
 use super::vector::{self, RowProduct};
 use crate::pool::Shareable;
-use crate::scratch::Aligned;
-use crate::{InstructionSet, Pool, Real};
+use crate::{Buffer, InstructionSet, Pool, Real};
 
 /// Rows that one task takes through all columns.
 const BLOCK: usize = 112;
@@ -37,7 +36,7 @@ pub struct PackedWeights<F> {
     isa: InstructionSet,
     fan_in: usize,
     fan_out: usize,
-    numbers: Aligned<F>,
+    numbers: Buffer<F>,
 }
 
 impl<F: Real> PackedWeights<F> {
@@ -50,7 +49,7 @@ impl<F: Real> PackedWeights<F> {
         let isa = pool.instruction_set();
         let tiles = F::tiles(isa);
         let panel = 2 * tiles.lanes;
-        let mut numbers = Aligned::<F>::zeroed(fan_in * fan_out.div_ceil(tiles.lanes) * tiles.lanes);
+        let mut numbers = Buffer::<F>::zeroed(fan_in * fan_out.div_ceil(tiles.lanes) * tiles.lanes);
         for column in (0..fan_out).step_by(panel) {
             let width = panel.min(fan_out - column);
             let stride = width.div_ceil(tiles.lanes) * tiles.lanes;

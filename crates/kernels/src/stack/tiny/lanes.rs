@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use super::{LONGEST, Step};
 use crate::InstructionSet;
-use crate::nonzero::vector::Vector;
 use crate::update::Rule;
+use crate::vector::{FLUSHED_CLASSES, Vector};
 
 /// A vector with the operations that only tiny networks need.
 pub(super) trait Lanes: Vector<Number = f32> {
@@ -92,11 +92,10 @@ impl Lanes for __m512 {
     }
     #[inline(always)]
     unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
-        /// Negative zeros and what is below the smallest normal number.
-        const KINDS: i32 = 0x04 | 0x20;
         // SAFETY: as above.
         unsafe {
-            vectors.into_iter().fold(0, |any, vector| any | _mm512_fpclass_ps_mask::<KINDS>(vector)) != 0
+            let flushed = |vector| _mm512_fpclass_ps_mask::<FLUSHED_CLASSES>(vector);
+            vectors.into_iter().fold(0, |any, vector| any | flushed(vector)) != 0
         }
     }
     #[inline(always)]

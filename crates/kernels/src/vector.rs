@@ -1,4 +1,4 @@
-//! The few vector operations that the walk needs, for every vector type.
+//! The few vector operations that walks, tiny networks and update rules need, for every vector type.
 //!
 //! All are `inline(always)` and become the caller's instructions: they may only be called from a function compiled for
 //! the vector type's instruction set.
@@ -51,17 +51,25 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// As above.
     unsafe fn divide(self, other: Self) -> Self;
+    /// # Safety
+    /// As above.
+    unsafe fn sqrt(self) -> Self;
     /// Magnitudes below the smallest normal number become 0; NaN stays.
     ///
     /// # Safety
     /// As above.
     unsafe fn flushed(self) -> Self;
+    /// Whether any number is not 0; NaN is not.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn any(self) -> bool;
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86 {
     ($vector:ident, $number:ident, $lanes:literal, $load:ident, $store:ident, $splat:ident, $fma:ident, $add:ident,
-     $sub:ident, $mul:ident, $div:ident; $($own:item)+) => {
+     $sub:ident, $mul:ident, $div:ident, $sqrt:ident; $($own:item)+) => {
         impl Vector for $vector {
             type Number = $number;
             const LANES: usize = $lanes;
@@ -106,15 +114,24 @@ macro_rules! x86 {
                 // SAFETY: as above.
                 unsafe { $div(self, other) }
             }
+            #[inline(always)]
+            unsafe fn sqrt(self) -> Self {
+                // SAFETY: as above.
+                unsafe { $sqrt(self) }
+            }
             $($own)+
         }
     };
 }
 
+/// `vfpclass`'s bits for negative zeros and for numbers below the smallest normal one.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const FLUSHED_CLASSES: i32 = 0x04 | 0x20;
+
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
-    ($vector:ident, $number:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident, $compare:ident,
-     $abs:ident, $keep:ident, $($name:ident),+) => {
+    ($vector:ident, $number:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident, $class:ident,
+     $subtract:ident, $compare:ident, $($name:ident),+) => {
         x86! {
             $vector, $number, $lanes, $($name),+;
             #[inline(always)]
@@ -129,10 +146,13 @@ macro_rules! avx512 {
             }
             #[inline(always)]
             unsafe fn flushed(self) -> Self {
-                // SAFETY: as above. "Not less than" is true for NaN, which is kept.
-                unsafe {
-                    $keep($compare::<_CMP_NLT_UQ>($abs(self), Self::splat($number::MIN_POSITIVE)), self)
-                }
+                // SAFETY: as above. x − x is +0, and two instructions where a comparison of magnitudes takes three.
+                unsafe { $subtract(self, $class::<FLUSHED_CLASSES>(self), self, self) }
+            }
+            #[inline(always)]
+            unsafe fn any(self) -> bool {
+                // SAFETY: as above.
+                unsafe { $compare::<_CMP_NEQ_UQ>(self, Self::splat(0.0)) != 0 }
             }
         }
     };
@@ -145,7 +165,7 @@ static LANE_BITS: [u64; 8] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx2 {
     ($vector:ident, $number:ident, $lanes:literal, $load_mask:ident, $store_mask:ident,
-     $compare:ident, $and:ident, $and_not:ident, $($name:ident),+) => {
+     $compare:ident, $and:ident, $and_not:ident, $signs:ident, $($name:ident),+) => {
         x86! {
             $vector, $number, $lanes, $($name),+;
             #[inline(always)]
@@ -166,6 +186,11 @@ macro_rules! avx2 {
                     $and($compare::<_CMP_NLT_UQ>(magnitude, Self::splat($number::MIN_POSITIVE)), self)
                 }
             }
+            #[inline(always)]
+            unsafe fn any(self) -> bool {
+                // SAFETY: as above.
+                unsafe { $signs($compare::<_CMP_NEQ_UQ>(self, Self::splat(0.0))) != 0 }
+            }
         }
     };
 }
@@ -178,9 +203,9 @@ avx512!(
     __mmask16,
     _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps,
+    _mm512_fpclass_ps_mask,
+    _mm512_mask_sub_ps,
     _mm512_cmp_ps_mask,
-    _mm512_abs_ps,
-    _mm512_maskz_mov_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_set1_ps,
@@ -188,7 +213,8 @@ avx512!(
     _mm512_add_ps,
     _mm512_sub_ps,
     _mm512_mul_ps,
-    _mm512_div_ps
+    _mm512_div_ps,
+    _mm512_sqrt_ps
 );
 #[cfg(target_arch = "x86_64")]
 avx512!(
@@ -198,9 +224,9 @@ avx512!(
     __mmask8,
     _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd,
+    _mm512_fpclass_pd_mask,
+    _mm512_mask_sub_pd,
     _mm512_cmp_pd_mask,
-    _mm512_abs_pd,
-    _mm512_maskz_mov_pd,
     _mm512_loadu_pd,
     _mm512_storeu_pd,
     _mm512_set1_pd,
@@ -208,7 +234,8 @@ avx512!(
     _mm512_add_pd,
     _mm512_sub_pd,
     _mm512_mul_pd,
-    _mm512_div_pd
+    _mm512_div_pd,
+    _mm512_sqrt_pd
 );
 #[cfg(target_arch = "x86_64")]
 avx2!(
@@ -220,6 +247,7 @@ avx2!(
     _mm256_cmp_ps,
     _mm256_and_ps,
     _mm256_andnot_ps,
+    _mm256_movemask_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_set1_ps,
@@ -227,7 +255,8 @@ avx2!(
     _mm256_add_ps,
     _mm256_sub_ps,
     _mm256_mul_ps,
-    _mm256_div_ps
+    _mm256_div_ps,
+    _mm256_sqrt_ps
 );
 #[cfg(target_arch = "x86_64")]
 avx2!(
@@ -239,6 +268,7 @@ avx2!(
     _mm256_cmp_pd,
     _mm256_and_pd,
     _mm256_andnot_pd,
+    _mm256_movemask_pd,
     _mm256_loadu_pd,
     _mm256_storeu_pd,
     _mm256_set1_pd,
@@ -246,7 +276,8 @@ avx2!(
     _mm256_add_pd,
     _mm256_sub_pd,
     _mm256_mul_pd,
-    _mm256_div_pd
+    _mm256_div_pd,
+    _mm256_sqrt_pd
 );
 
 macro_rules! portable {
@@ -306,8 +337,16 @@ macro_rules! portable {
                 std::array::from_fn(|i| self[i] / other[i])
             }
             #[inline(always)]
+            unsafe fn sqrt(self) -> Self {
+                self.map(Real::sqrt)
+            }
+            #[inline(always)]
             unsafe fn flushed(self) -> Self {
                 self.map(Real::flushed)
+            }
+            #[inline(always)]
+            unsafe fn any(self) -> bool {
+                self.into_iter().any(|number| number != 0.0)
             }
         }
     };
@@ -315,3 +354,133 @@ macro_rules! portable {
 
 portable!(f32, 4);
 portable!(f64, 2);
+
+/// A number by itself: plain loops over these are what the compiler makes vectors of.
+#[derive(Clone, Copy)]
+pub(crate) struct Single<F>(pub F);
+
+impl<F: Real> Vector for Single<F> {
+    type Number = F;
+    const LANES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn splat(value: F) -> Self {
+        Self(value)
+    }
+    #[inline(always)]
+    unsafe fn load(at: *const F) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { *at })
+    }
+    #[inline(always)]
+    unsafe fn load_first(at: *const F, count: usize) -> Self {
+        // SAFETY: the caller's promise.
+        Self(if count == 0 { F::ZERO } else { unsafe { *at } })
+    }
+    #[inline(always)]
+    unsafe fn store(self, at: *mut F) {
+        // SAFETY: the caller's promise.
+        unsafe { *at = self.0 };
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, at: *mut F, count: usize) {
+        if count > 0 {
+            // SAFETY: the caller's promise.
+            unsafe { *at = self.0 };
+        }
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        Self(a.0 * b.0 + self.0)
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+    #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+    #[inline(always)]
+    unsafe fn multiply(self, other: Self) -> Self {
+        Self(self.0 * other.0)
+    }
+    #[inline(always)]
+    unsafe fn divide(self, other: Self) -> Self {
+        Self(self.0 / other.0)
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        Self(self.0.sqrt())
+    }
+    #[inline(always)]
+    unsafe fn flushed(self) -> Self {
+        Self(self.0.flushed())
+    }
+    #[inline(always)]
+    unsafe fn any(self) -> bool {
+        self.0 != F::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::InstructionSet;
+
+    /// Flushing and finding numbers, beside the scalar's, for each special number in each lane.
+    unsafe fn laws<V: Vector>() {
+        let number = V::Number::from_f64;
+        let least = V::Number::MIN_POSITIVE;
+        let below = least * number(0.75);
+        let special = [
+            V::Number::ZERO,
+            -V::Number::ZERO,
+            least,
+            -least,
+            below,
+            -below,
+            V::Number::ONE,
+            V::Number::MAX,
+            V::Number::INFINITY,
+            -V::Number::INFINITY,
+            V::Number::NAN,
+        ];
+        for lane in 0..V::LANES {
+            for value in special {
+                let mut numbers = [V::Number::ZERO; 16];
+                numbers[lane] = value;
+                // SAFETY: the caller's promise; 16 numbers are as many as any vector's.
+                let (any, one) = unsafe {
+                    let vector = V::load(numbers.as_ptr());
+                    vector.flushed().store(numbers.as_mut_ptr());
+                    (vector.any(), V::splat(V::Number::ONE).sqrt().any())
+                };
+                let (got, expected) = (numbers[lane].to_f64(), value.flushed().to_f64());
+                assert_eq!(got.to_bits(), expected.to_bits(), "{value} in lane {lane} of {}", V::LANES);
+                assert_eq!((any, one), (value != V::Number::ZERO, true), "{value} in lane {lane}");
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_flush_as_numbers_do() {
+        // SAFETY: portable, or available.
+        unsafe {
+            laws::<Single<f32>>();
+            laws::<Single<f64>>();
+            laws::<[f32; 4]>();
+            laws::<[f64; 2]>();
+            #[cfg(target_arch = "x86_64")]
+            if InstructionSet::Avx2.is_available() {
+                laws::<__m256>();
+                laws::<__m256d>();
+            }
+            #[cfg(target_arch = "x86_64")]
+            if InstructionSet::Avx512.is_available() {
+                laws::<__m512>();
+                laws::<__m512d>();
+            }
+        }
+    }
+}
