@@ -4,7 +4,7 @@
 //! [`Loss::value_and_delta`] returns is the weighted *sum* Σ_r weight_r·C_r, and δ_L = ∂(that sum)/∂z_L row by row:
 //! the division by W comes with the gradients, so that sums over machines can be added first.
 
-use deltarule_kernels::{Activation, OutputRows, Pool, Real, activate_backward};
+use deltarule_kernels::{Activation, OutputRows, Pool, Real, activate_backward, squared_errors};
 use serde::{Deserialize, Serialize};
 
 use crate::activation;
@@ -142,7 +142,7 @@ impl Loss {
     ) -> f64 {
         assert_eq!(z.len(), a.len(), "z and a are of one shape");
         let mut sum = 0.0;
-        self.each_row(0, z, a, targets, weights, delta.as_deref_mut(), |_, cost| sum += cost);
+        self.each_row(pool, 0, z, a, targets, weights, delta.as_deref_mut(), |_, cost| sum += cost);
         if let Some(delta) = delta {
             self.through_output(pool, targets.outputs(), z, a, delta);
         }
@@ -162,7 +162,8 @@ impl Loss {
         weights: Option<&[F]>,
     ) {
         let OutputRows { rows, z, a, delta, costs } = output;
-        self.each_row(rows.start, z, a, targets, weights, Some(&mut *delta), |row, cost| costs[row] = cost);
+        let delta_out = Some(&mut *delta);
+        self.each_row(pool, rows.start, z, a, targets, weights, delta_out, |row, cost| costs[row] = cost);
         self.through_output(pool, targets.outputs(), z, a, delta);
     }
 
@@ -170,6 +171,7 @@ impl Loss {
     /// batch.
     fn each_row<F: Real>(
         &self,
+        pool: &Pool,
         first: usize,
         z: &[F],
         a: &[F],
@@ -181,8 +183,14 @@ impl Loss {
         let outputs = targets.outputs();
         if let (Cost::SquaredError, TargetsView::Values { values, .. }, None) = (self.cost, targets, weights)
         {
-            // The same in plain loops: of the smallest networks' steps the rest of this function is a tenth.
-            return squared_errors(outputs, a, &values[first * outputs..][..a.len()], delta, cost);
+            let y = &values[first * outputs..][..a.len()];
+            // The same in plain loops, of the smallest networks' steps the rest of this function is a tenth, or by
+            // vectors.
+            return if outputs < MANY_OUTPUTS {
+                few_squared_errors(outputs, a, y, delta, cost)
+            } else {
+                many_squared_errors(pool, outputs, a, y, delta, cost)
+            };
         }
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
             let weight = weights.map_or(F::ONE, |weights| weights[first + row]);
@@ -315,8 +323,33 @@ impl Loss {
     }
 }
 
-/// ½ Σ (ŷ − y)² of each row, given to `cost`, and ŷ − y over `delta`.
-fn squared_errors<F: Real>(
+/// Outputs from which on a row's squared errors are summed by vectors.
+const MANY_OUTPUTS: usize = 8;
+
+/// ½ Σ (ŷ − y)² of each row, given to `cost`, and ŷ − y over `delta`, by vectors.
+fn many_squared_errors<F: Real>(
+    pool: &Pool,
+    outputs: usize,
+    a: &[F],
+    y: &[F],
+    mut delta: Option<&mut [F]>,
+    mut cost: impl FnMut(usize, f64),
+) {
+    const ROWS: usize = 64;
+    let mut costs = [0.0; ROWS];
+    for (block, a) in a.chunks(ROWS * outputs).enumerate() {
+        let part = block * ROWS * outputs..block * ROWS * outputs + a.len();
+        let costs = &mut costs[..a.len() / outputs];
+        let delta = delta.as_deref_mut().map(|delta| &mut delta[part.clone()]);
+        squared_errors(pool, outputs, a, &y[part], delta, costs);
+        for (row, &value) in costs.iter().enumerate() {
+            cost(block * ROWS + row, value);
+        }
+    }
+}
+
+/// The same in plain loops.
+fn few_squared_errors<F: Real>(
     outputs: usize,
     a: &[F],
     y: &[F],
@@ -362,19 +395,28 @@ mod tests {
     #[test]
     fn squared_errors_of_many_rows_are_those_of_each_row() {
         let number = |i: usize| ((i * 37 + 11) % 101) as f32 / 50.0 - 1.0;
-        for outputs in [1, 2, 3, 8, 17] {
-            for rows in [1, 4, 7, 8, 9, 25] {
+        let pool = Pool::new(1);
+        let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
+        for outputs in [1, 2, 3, 7, 8, 17] {
+            for rows in [1, 4, 7, 64, 65, 130] {
                 let a: Vec<f32> = (0..rows * outputs).map(number).collect();
                 let y: Vec<f32> = (0..rows * outputs).map(|i| number(i + 5)).collect();
+                let targets = TargetsView::Values { outputs, values: &y };
                 let (mut delta, mut costs) = (vec![0.0; a.len()], Vec::new());
-                squared_errors(outputs, &a, &y, Some(&mut delta), |row, cost| costs.push((row, cost)));
+                let store = |row, cost: f64| costs.push((row, cost));
+                loss.each_row(&pool, 0, &a, &a, targets, None, Some(&mut delta), store);
                 assert_eq!(costs.len(), rows);
                 for (row, &(number, cost)) in costs.iter().enumerate() {
                     let one = row * outputs..(row + 1) * outputs;
-                    let mut sum = 0.0;
-                    for (a, y) in a[one.clone()].iter().zip(&y[one]) {
-                        sum += 0.5 * f64::from(a - y) * f64::from(a - y);
-                    }
+                    let squares = a[one.clone()].iter().zip(&y[one]).map(|(a, y)| f64::from(a - y).powi(2));
+                    let sum = if outputs < MANY_OUTPUTS {
+                        squares.map(|square| 0.5 * square).sum()
+                    } else {
+                        let mut sums = [0.0; 8];
+                        squares.enumerate().for_each(|(j, square)| sums[j % 8] += square);
+                        let [a, b, c, d] = [0, 1, 2, 3].map(|j| sums[j] + sums[j + 4]);
+                        0.5 * ((a + c) + (b + d))
+                    };
                     assert!((number, cost.to_bits()) == (row, sum.to_bits()), "{outputs} {rows} {row}");
                 }
                 assert!(delta.iter().zip(a.iter().zip(&y)).all(|(&delta, (&a, &y))| delta == a - y));

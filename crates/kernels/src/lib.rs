@@ -57,6 +57,7 @@ mod real;
 pub mod reference;
 mod scratch;
 mod sparse;
+mod squared_error;
 mod stack;
 mod sum;
 mod sweep;
@@ -81,6 +82,7 @@ pub use product::{
 pub use real::Real;
 pub use scratch::Scratch;
 pub use sparse::{gather_add, scatter_add};
+pub use squared_error::squared_errors;
 pub use stack::{KeepsRows, LayerRows, MAX_LAYERS, OutputRows, Stack, StackLayer, StepInput};
 pub use sum::{abs_max, dot64, sum_squares64, sum64};
 pub use sweep::{axpy, descend, scale, update};
