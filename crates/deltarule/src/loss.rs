@@ -167,6 +167,19 @@ impl Loss {
         self.through_output(pool, targets.outputs(), z, a, delta);
     }
 
+    /// The targets \[batch, outputs\], where the cost is the squared error of rows that all weigh 1.
+    #[must_use]
+    pub fn squared_error_from<'a, F: Real>(
+        &self,
+        targets: TargetsView<'a, F>,
+        weights: Option<&[F]>,
+    ) -> Option<&'a [F]> {
+        match (self.cost, targets, weights) {
+            (Cost::SquaredError, TargetsView::Values { values, .. }, None) => Some(values),
+            _ => None,
+        }
+    }
+
     /// Calls `cost` with each row's number among those of `z` and its weighted cost; row 0 there is row `first` of the
     /// batch.
     fn each_row<F: Real>(
@@ -181,9 +194,8 @@ impl Loss {
         mut cost: impl FnMut(usize, f64),
     ) {
         let outputs = targets.outputs();
-        if let (Cost::SquaredError, TargetsView::Values { values, .. }, None) = (self.cost, targets, weights)
-        {
-            let y = &values[first * outputs..][..a.len()];
+        if let Some(y) = self.squared_error_from(targets, weights) {
+            let y = &y[first * outputs..][..a.len()];
             // The same in plain loops, of the smallest networks' steps the rest of this function is a tenth, or by
             // vectors.
             return if outputs < MANY_OUTPUTS {

@@ -81,7 +81,7 @@ fn measure(widths: &[usize], rows: usize, threads: usize) {
         let mut scratch = Scratch::new();
         let mut step = || {
             let to = Updated { w: &mut params, first: &mut m, second: &mut v };
-            let input = StepInput { rows, x: &x, total: rows as f32, rule: &rule };
+            let input = StepInput { rows, x: &x, total: rows as f32, rule: &rule, squared_error_from: None };
             stack.step(
                 &pool,
                 &mut scratch,

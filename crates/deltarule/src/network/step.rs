@@ -101,7 +101,8 @@ impl<F: Real> Network<F> {
                 }
             };
             let to = Updated { w: &mut self.params, first: &mut *first, second: &mut *second };
-            let input = StepInput { rows: batch.rows, x, total, rule };
+            let squared_error_from = loss.squared_error_from(batch.targets, batch.weights);
+            let input = StepInput { rows: batch.rows, x, total, rule, squared_error_from };
             stack.step(pool, scratch, to, input, kept, dx, costs, |output| {
                 loss.rows(pool, output, batch.targets, batch.weights);
             })

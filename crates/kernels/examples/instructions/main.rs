@@ -200,7 +200,8 @@ fn step(pool: &Pool, widths: &[usize], rows: usize, rule: Rule<f32>) {
     let (x, targets) = (draw(rows * widths[0]), draw(rows));
     let (mut params, mut costs, mut scratch) = (Params::new(at), vec![0.0; rows], Scratch::new());
     count(|| {
-        let input = StepInput { rows, x: &x, total: rows as f32, rule: &rule };
+        let input =
+            StepInput { rows, x: &x, total: rows as f32, rule: &rule, squared_error_from: Some(&targets) };
         let cost = |output: OutputRows<'_, f32>| {
             for (i, row) in output.rows.enumerate() {
                 let delta = output.a[i] - targets[row];

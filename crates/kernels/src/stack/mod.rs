@@ -113,6 +113,12 @@ pub struct StepInput<'a, F> {
     pub total: F,
     /// How parameters follow their gradient; biases follow it without decay.
     pub rule: &'a Rule<F>,
+    /// y \[rows, outputs\] where the cost is ½ Σ (a − y)² of each row, in the bits of
+    /// [`squared_errors`](crate::squared_errors), δ then going through f' as by [`activate_backward`]: a tiny network may
+    /// take it from here, and not call the cost. `None` where that is not so, or not known.
+    ///
+    /// [`activate_backward`]: crate::activate_backward
+    pub squared_error_from: Option<&'a [F]>,
 }
 
 /// Pointers to what is kept of a layer.
@@ -228,6 +234,8 @@ impl Stack {
         let rows = input.rows;
         assert_eq!(input.x.len(), rows * layers[0].fan_in, "x is [rows, fan_in]");
         assert_eq!(kept.len(), layers.len(), "something kept for each layer");
+        let outputs = rows * layers[layers.len() - 1].fan_out;
+        assert!(input.squared_error_from.is_none_or(|y| y.len() == outputs), "y is [rows, outputs]");
         assert!(costs.len() >= rows, "a cost for each row");
         assert!(dx.as_ref().is_none_or(|dx| dx.len() == input.x.len()), "dx is [rows, fan_in]");
         for (index, ((layer, kept), raw)) in layers.iter().zip(kept).zip(&mut *room).enumerate() {

@@ -32,6 +32,8 @@ impl<F> KeepsRows<F> for Kept<F> {
 struct Case<F> {
     layers: Vec<StackLayer>,
     rows: usize,
+    /// Whether the cost is the squared error of the output, whose f' δ goes through.
+    squared: bool,
     x: Vec<F>,
     targets: Vec<F>,
     params: Vec<F>,
@@ -83,6 +85,7 @@ impl<F: Real> Case<F> {
             dx: vec![F::ZERO; rows * widths[0]],
             layers,
             rows,
+            squared: false,
             cost: 0.0,
         }
     }
@@ -98,13 +101,23 @@ impl<F: Real> Case<F> {
         let [mut first, mut second] = self.state(&rule);
         let mut costs = vec![0.0; self.rows];
         let to = Updated { w: &mut self.params, first: &mut first, second: &mut second };
-        let input =
-            StepInput { rows: self.rows, x: &self.x, total: F::from_f64(self.rows as f64), rule: &rule };
-        let targets = &self.targets;
+        let input = StepInput {
+            rows: self.rows,
+            x: &self.x,
+            total: F::from_f64(self.rows as f64),
+            rule: &rule,
+            squared_error_from: self.squared.then_some(&self.targets[..]),
+        };
+        let (targets, squared) = (&self.targets, self.squared);
+        let output = self.layers[self.layers.len() - 1];
         let dx = Some(&mut self.dx[..]);
         let scratch = &mut Scratch::new();
-        self.cost = stack.step(pool, scratch, to, input, &mut self.kept, dx, &mut costs, |output| {
-            half_squares(&output.rows, output.a, targets, output.delta, output.costs);
+        self.cost = stack.step(pool, scratch, to, input, &mut self.kept, dx, &mut costs, |rows| {
+            half_squares(&rows.rows, rows.a, targets, rows.delta, rows.costs);
+            if squared {
+                let z = output.activation.needs_z().then_some(rows.z);
+                activate_backward(pool, output.activation, output.fan_out, z, rows.a, rows.delta);
+            }
         });
         (self.first, self.second) = (first, second);
         self
@@ -132,6 +145,11 @@ impl<F: Real> Case<F> {
         let mut costs = vec![0.0; rows];
         half_squares(&(0..rows), &last.a, &self.targets, &mut last.delta, &mut costs);
         self.cost = costs.iter().sum();
+        if self.squared {
+            let output = self.layers[self.layers.len() - 1];
+            let z = output.activation.needs_z().then_some(&last.z[..]);
+            activate_backward(pool, output.activation, output.fan_out, z, &last.a, &mut last.delta);
+        }
         let [mut first, mut second] = self.state(&rule);
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let (before, after) = self.kept.split_at_mut(index);
@@ -160,7 +178,7 @@ impl<F: Real> Case<F> {
     }
 }
 
-/// δ = a − y as if the output were linear, and each row's half sum of squares.
+/// δ = a − y, before it goes through the output where the case is one of squared errors, and each row's half sum of squares.
 fn half_squares<F: Real>(rows: &Range<usize>, a: &[F], targets: &[F], delta: &mut [F], costs: &mut [f64]) {
     let units = a.len() / rows.len();
     for (row, cost) in costs.iter_mut().enumerate() {
@@ -262,7 +280,8 @@ fn tiny_steps_have_the_bits_of_their_parts() {
                 for rule in rules() {
                     number += 1;
                     let (hidden, output) = (hidden[number % hidden.len()], output[number % output.len()]);
-                    let case = Case::<f32>::new(widths, hidden, output, rows);
+                    let mut case = Case::<f32>::new(widths, hidden, output, rows);
+                    case.squared = number % 3 > 0;
                     let (fused, oracle) = (case.clone().fused(&pool, rule), case.apart(&pool, rule));
                     let at = format!("{isa:?} {widths:?} {rows} rows {hidden:?} {output:?} {rule:?}");
                     assert_eq!(fused.cost.to_bits(), oracle.cost.to_bits(), "{at}: cost");
@@ -288,6 +307,7 @@ fn tiny_steps_flush_as_their_parts_do() {
                     case.params.iter_mut().step_by(2).for_each(|w| *w *= scale);
                     case.x.iter_mut().skip(1).step_by(3).for_each(|x| *x *= scale);
                     case.x[0] = -0.0;
+                    case.squared = rows > 3;
                     for rule in rules() {
                         let (fused, oracle) =
                             (case.clone().fused(&pool, rule), case.clone().apart(&pool, rule));

@@ -27,7 +27,7 @@ use std::ops::Range;
 use lanes::Lanes;
 use update::{Update, follow_by};
 
-use super::{OutputRows, RawRows, StackLayer, Step};
+use super::{OutputRows, StackLayer, Step};
 use crate::activation_kernel::{Backward, Forward};
 use crate::isa::Vectorised;
 use crate::update::Rule;
@@ -151,8 +151,10 @@ pub(super) fn step<F: Real>(
     }
     // SAFETY: the pool has checked the instruction set, `begin` the lengths; the layers fit into vectors.
     unsafe { (tiny.forward)(step) };
-    // SAFETY: there is no other task.
-    unsafe { step.cost_of(pool, 0..rows, cost) };
+    if one_squared_error(step).is_none() {
+        // SAFETY: there is no other task.
+        unsafe { step.cost_of(pool, 0..rows, cost) };
+    }
     // SAFETY: the costs of the step's rows have been written.
     let sum = unsafe { std::slice::from_raw_parts(step.costs, rows) }.iter().sum::<f64>();
     if sum.is_finite() {
@@ -161,6 +163,15 @@ pub(super) fn step<F: Real>(
         unsafe { (tiny.backward)(step, places) };
     }
     Some(sum)
+}
+
+/// The targets, where the cost is a single output's squared error, whose δ needs no z: it is computed in registers, while
+/// the output is there.
+#[inline(always)]
+fn one_squared_error<'a, F: Real>(step: &Step<'a, F>) -> Option<&'a [F]> {
+    let output = step.layers.last()?;
+    let is_one = output.fan_out == 1 && !output.activation.needs_z();
+    step.input.squared_error_from.filter(|_| is_one && output.activation != Activation::Softmax)
 }
 
 macro_rules! compiled_for {
@@ -247,7 +258,7 @@ unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usiz
         let Some((first, others)) = hidden.split_first() else {
             let fan_in = last.fan_in;
             let z = affine::<V, R>(last, step.w, |r, i| V::splat(*x.add(r * fan_in + i)));
-            return leave_output::<V, R>(last, z, step.kept(0), row);
+            return leave_output::<V, R>(step, z, row);
         };
         let z = affine::<V, R>(first, step.w, |r, i| V::splat(*x.add(r * first.fan_in + i)));
         let mut a = activated::<V, R>(first.activation, z);
@@ -257,7 +268,7 @@ unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usiz
             leave_rows(a, step.kept(index + 1).a, row, layer.fan_out);
         }
         let z = affine::<V, R>(last, step.w, |r, i| a[r].lane(i));
-        leave_output::<V, R>(last, z, step.kept(hidden.len()), row);
+        leave_output::<V, R>(step, z, row);
     }
 }
 
@@ -290,18 +301,14 @@ unsafe fn affine<V: Lanes, const R: usize>(
     }
 }
 
-/// Puts z and a of R output rows where the cost will look for them.
+/// Puts z and a of R output rows where the cost will look for them, and costs and δ where [`one_squared_error`] is all.
 ///
 /// # Safety
 /// As for [`forward_rows`].
 #[inline(always)]
-unsafe fn leave_output<V: Lanes, const R: usize>(
-    layer: &StackLayer,
-    z: [V; R],
-    to: RawRows<f32>,
-    row: usize,
-) {
-    let &StackLayer { fan_out, activation, .. } = layer;
+unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R], row: usize) {
+    let last = step.layers.len() - 1;
+    let (&StackLayer { fan_out, activation, .. }, to) = (&step.layers[last], step.kept(last));
     // SAFETY: the caller's promise.
     unsafe {
         if fan_out == 1 && activation != Activation::Softmax {
@@ -311,7 +318,16 @@ unsafe fn leave_output<V: Lanes, const R: usize>(
                 z.store_few::<R>(to.z.add(row));
             }
             let [a] = activated::<V, 1>(activation, [z]);
-            return a.store_few::<R>(to.a.add(row));
+            a.store_few::<R>(to.a.add(row));
+            if let Some(y) = one_squared_error(step) {
+                let r = a.subtract(V::load_first(y.as_ptr().add(row), R));
+                let [delta] = through_activation::<V, 1>(activation, [a], [r]);
+                delta.store_few::<R>(to.delta.add(row));
+                for (i, r) in as_numbers::<V, R>(r).into_iter().map(f64::from).enumerate() {
+                    *step.costs.add(row + i) = 0.5 * r * r;
+                }
+            }
+            return;
         }
         if !to.z.is_null() {
             leave_rows(z, to.z, row, fan_out);
@@ -426,6 +442,12 @@ fn each<V: Copy, const R: usize>(mut left: [V; R], right: [V; R], f: impl Fn(V, 
 fn numbers<V: Lanes>(vector: &mut V) -> &mut [f32] {
     // SAFETY: a vector is LANES numbers, without padding.
     unsafe { std::slice::from_raw_parts_mut(std::ptr::from_mut(vector).cast(), V::LANES) }
+}
+
+/// The first R numbers of a vector.
+#[inline(always)]
+fn as_numbers<V: Lanes, const R: usize>(mut vector: V) -> [f32; R] {
+    std::array::from_fn(|i| numbers(&mut vector)[i])
 }
 
 /// δ of all layers, and the updates.
