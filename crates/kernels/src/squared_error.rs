@@ -15,8 +15,8 @@ const LANES: usize = 8;
 /// | `costs` | \[rows\] | out |
 ///
 /// Differences are rounded to the number type, as δ is; their squares are summed in double precision, in which those of
-/// single precision are exact: output j by accumulator j mod 8, and accumulators by halves, (0 + 4) + (2 + 6) and so
-/// on. The bits depend on nothing else.
+/// single precision are exact: fewer than 8 in order; of more, output j by accumulator j mod 8, and accumulators by
+/// halves, (0 + 4) + (2 + 6) and so on. The bits depend on nothing else.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -66,23 +66,36 @@ impl<F: Real> Vectorised for Rows<'_, F> {
             *delta = a - y;
         }
         for (row, cost) in costs.iter_mut().enumerate() {
-            let (a, y) = (&a[row * outputs..][..outputs], &y[row * outputs..][..outputs]);
-            let ((a, rest_a), (y, rest_y)) = (a.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-            let mut sums = [0.0; LANES];
-            for (a, y) in a.iter().zip(y) {
-                for j in 0..LANES {
-                    let r = (a[j] - y[j]).to_f64();
-                    sums[j] += r * r;
-                }
-            }
-            for ((sum, &a), &y) in sums.iter_mut().zip(rest_a).zip(rest_y) {
-                let r = (a - y).to_f64();
-                *sum += r * r;
-            }
-            let [a, b, c, d] = std::array::from_fn(|j| sums[j] + sums[j + 4]);
-            *cost = 0.5 * ((a + c) + (b + d));
+            let row = row * outputs..(row + 1) * outputs;
+            *cost = row_cost(&a[row.clone()], &y[row]);
         }
     }
+}
+
+/// ½ Σ_j (a_j − y_j)² of one row, as [`squared_errors`] defines it.
+#[inline(always)]
+pub(crate) fn row_cost<F: Real>(a: &[F], y: &[F]) -> f64 {
+    if a.len() < LANES {
+        let mut sum = 0.0;
+        for (&a, &y) in a.iter().zip(y) {
+            let r = (a - y).to_f64();
+            sum += r * r;
+        }
+        return 0.5 * sum;
+    }
+    let ((a, rest_a), (y, rest_y)) = (a.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, y) in a.iter().zip(y) {
+        for j in 0..LANES {
+            let r = (a[j] - y[j]).to_f64();
+            sums[j] += r * r;
+        }
+    }
+    for ((sum, &a), &y) in sums.iter_mut().zip(rest_a).zip(rest_y) {
+        let r = (a - y).to_f64();
+        *sum += r * r;
+    }
+    0.5 * (((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])))
 }
 
 #[cfg(test)]
@@ -104,7 +117,8 @@ mod tests {
                 sums[j % 8] += r.to_f64() * r.to_f64();
             }
             let [a, b, c, d] = [0, 1, 2, 3].map(|j| sums[j] + sums[j + 4]);
-            let expected: f64 = 0.5 * ((a + c) + (b + d));
+            let in_order = sums.iter().fold(0.0, |sum, square| sum + square);
+            let expected: f64 = 0.5 * if outputs < 8 { in_order } else { (a + c) + (b + d) };
             assert_eq!(cost.to_bits(), expected.to_bits(), "{pool:?} {rows}x{outputs} row {row}");
         }
         let mut again = vec![f64::NAN; rows];

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    InstructionSet, Updated, activate, activate_backward, affine, back_product, bias_gradient, update,
-    weight_gradient,
+    InstructionSet, Updated, activate, activate_backward, affine, back_product, bias_gradient,
+    squared_errors, update, weight_gradient,
 };
 
 /// Numbers between −1 and 1.
@@ -178,17 +178,12 @@ impl<F: Real> Case<F> {
     }
 }
 
-/// δ = a − y, before it goes through the output where the case is one of squared errors, and each row's half sum of squares.
+/// δ = a − y, before it goes through the output where the case is one of squared errors, and each row's half sum of
+/// squares.
 fn half_squares<F: Real>(rows: &Range<usize>, a: &[F], targets: &[F], delta: &mut [F], costs: &mut [f64]) {
     let units = a.len() / rows.len();
-    for (row, cost) in costs.iter_mut().enumerate() {
-        *cost = 0.0;
-        for unit in 0..units {
-            let r = a[row * units + unit] - targets[(rows.start + row) * units + unit];
-            delta[row * units + unit] = r;
-            *cost += 0.5 * r.to_f64() * r.to_f64();
-        }
-    }
+    let targets = &targets[rows.start * units..rows.end * units];
+    squared_errors(&Pool::new(1), units, a, targets, Some(delta), costs);
 }
 
 fn rules<F: Real>() -> [Rule<F>; 5] {

@@ -1,4 +1,7 @@
-//! The vector operations that only tiny networks need.
+//! The vector operations that only tiny networks need. No closures here: they would be functions of their own, without the
+//! instruction set, and might stay so.
+
+#![allow(clippy::needless_range_loop)] // r counts registers
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -38,6 +41,16 @@ pub(super) trait Lanes: Vector<Number = f32> {
     /// # Safety
     /// As for [`backward`].
     unsafe fn follow_by(self, step: &Step<'_, f32>, rule: &Rule<f32>, at: usize, lanes: Range<usize>);
+    /// The first half of this vector's lanes, then that of another's.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn joined(self, other: Self) -> Self;
+    /// Two vectors that begin with the lanes of this one's halves; what lies behind is any.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn halves(self) -> [Self; 2];
     /// Lanes 0 to `count` − 1 from `at`, the others those of this vector.
     ///
     /// # Safety
@@ -63,9 +76,15 @@ impl Lanes for __m512 {
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
         // SAFETY: the caller has the instruction set.
         unsafe {
-            let of = |r: usize| _mm512_castps512_ps128(vectors[r.min(R - 1)]);
-            let pairs = [_mm_unpacklo_ps(of(0), of(1)), _mm_unpacklo_ps(of(2), of(3))];
-            _mm512_zextps128_ps512(_mm_movelh_ps(pairs[0], pairs[1]))
+            let low = _mm_unpacklo_ps(
+                _mm512_castps512_ps128(vectors[0]),
+                _mm512_castps512_ps128(vectors[1.min(R - 1)]),
+            );
+            let high = _mm_unpacklo_ps(
+                _mm512_castps512_ps128(vectors[2.min(R - 1)]),
+                _mm512_castps512_ps128(vectors[3.min(R - 1)]),
+            );
+            _mm512_zextps128_ps512(_mm_movelh_ps(low, high))
         }
     }
     #[inline(always)]
@@ -86,6 +105,16 @@ impl Lanes for __m512 {
         unsafe { _mm512_permutexvar_ps(_mm512_set1_epi32(i as i32), self) }
     }
     #[inline(always)]
+    unsafe fn joined(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_insertf32x8::<1>(self, _mm512_castps512_ps256(other)) }
+    }
+    #[inline(always)]
+    unsafe fn halves(self) -> [Self; 2] {
+        // SAFETY: as above.
+        unsafe { [self, _mm512_zextps256_ps512(_mm512_extractf32x8_ps::<1>(self))] }
+    }
+    #[inline(always)]
     unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
         // SAFETY: as above; lanes outside the mask are not read.
         unsafe { _mm512_mask_loadu_ps(self, ((1_u32 << count) - 1) as __mmask16, at) }
@@ -94,8 +123,11 @@ impl Lanes for __m512 {
     unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
         // SAFETY: as above.
         unsafe {
-            let flushed = |vector| _mm512_fpclass_ps_mask::<FLUSHED_CLASSES>(vector);
-            vectors.into_iter().fold(0, |any, vector| any | flushed(vector)) != 0
+            let mut any = 0;
+            for r in 0..R {
+                any |= _mm512_fpclass_ps_mask::<FLUSHED_CLASSES>(vectors[r]);
+            }
+            any != 0
         }
     }
     #[inline(always)]
@@ -121,13 +153,18 @@ impl Lanes for __m256 {
 
     #[inline(always)]
     unsafe fn first_of<const R: usize>(vectors: [Self; R]) -> Self {
-        let mut all = [0.0; 8];
-        for (to, vector) in all.iter_mut().zip(vectors) {
-            // SAFETY: the caller has the instruction set.
-            *to = unsafe { _mm256_cvtss_f32(vector) };
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let low = _mm_unpacklo_ps(
+                _mm256_castps256_ps128(vectors[0]),
+                _mm256_castps256_ps128(vectors[1.min(R - 1)]),
+            );
+            let high = _mm_unpacklo_ps(
+                _mm256_castps256_ps128(vectors[2.min(R - 1)]),
+                _mm256_castps256_ps128(vectors[3.min(R - 1)]),
+            );
+            _mm256_zextps128_ps256(_mm_movelh_ps(low, high))
         }
-        // SAFETY: 8 numbers.
-        unsafe { Self::load(all.as_ptr()) }
     }
     #[inline(always)]
     unsafe fn store_few<const R: usize>(self, at: *mut f32) {
@@ -147,6 +184,16 @@ impl Lanes for __m256 {
         unsafe { _mm256_permutevar8x32_ps(self, _mm256_set1_epi32(i as i32)) }
     }
     #[inline(always)]
+    unsafe fn joined(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_insertf128_ps::<1>(self, _mm256_castps256_ps128(other)) }
+    }
+    #[inline(always)]
+    unsafe fn halves(self) -> [Self; 2] {
+        // SAFETY: as above.
+        unsafe { [self, _mm256_zextps128_ps256(_mm256_extractf128_ps::<1>(self))] }
+    }
+    #[inline(always)]
     unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
         // SAFETY: as above; lane numbers below `count` compare as smaller.
         unsafe {
@@ -159,14 +206,15 @@ impl Lanes for __m256 {
     unsafe fn any_to_flush<const R: usize>(vectors: [Self; R]) -> bool {
         // SAFETY: as above. As integers, magnitudes are in the order of the numbers; only +0 stays what it is.
         unsafe {
-            let any = vectors.into_iter().fold(_mm256_setzero_si256(), |any, vector| {
-                let bits = _mm256_castps_si256(vector);
+            let mut any = _mm256_setzero_si256();
+            for r in 0..R {
+                let bits = _mm256_castps_si256(vectors[r]);
                 let magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(i32::MAX));
                 let small =
                     _mm256_cmpgt_epi32(_mm256_set1_epi32(f32::MIN_POSITIVE.to_bits() as i32), magnitude);
                 let zero = _mm256_cmpeq_epi32(bits, _mm256_setzero_si256());
-                _mm256_or_si256(any, _mm256_andnot_si256(zero, small))
-            });
+                any = _mm256_or_si256(any, _mm256_andnot_si256(zero, small));
+            }
             _mm256_testz_si256(any, any) == 0
         }
     }

@@ -17,6 +17,31 @@
 
 #![allow(clippy::needless_range_loop)] // r counts registers
 
+/// `$vectors[$r] = $value` for each r below R. Written out, so that each is in a register by the time that loops are
+/// compiled; and no closure, which would be a function of its own without the instruction set.
+macro_rules! each {
+    ($vectors:ident, $r:ident => $value:expr) => {{
+        const { assert!(R >= 1 && R <= SIDE_BY_SIDE && SIDE_BY_SIDE == 4) };
+        {
+            const $r: usize = 0;
+            $vectors[0] = $value;
+        }
+        if R > 1 {
+            const $r: usize = 1;
+            $vectors[1 % R] = $value;
+        }
+        if R > 2 {
+            const $r: usize = 2;
+            $vectors[2 % R] = $value;
+        }
+        if R > 3 {
+            const $r: usize = 3;
+            $vectors[3 % R] = $value;
+        }
+        $vectors
+    }};
+}
+
 mod lanes;
 mod update;
 
@@ -30,6 +55,7 @@ use update::{Update, follow_by};
 use super::{OutputRows, StackLayer, Step};
 use crate::activation_kernel::{Backward, Forward};
 use crate::isa::Vectorised;
+use crate::squared_error::row_cost;
 use crate::update::Rule;
 use crate::{Activation, InstructionSet, Pool, Real};
 
@@ -151,7 +177,7 @@ pub(super) fn step<F: Real>(
     }
     // SAFETY: the pool has checked the instruction set, `begin` the lengths; the layers fit into vectors.
     unsafe { (tiny.forward)(step) };
-    if one_squared_error(step).is_none() {
+    if squared_error(step).is_none() {
         // SAFETY: there is no other task.
         unsafe { step.cost_of(pool, 0..rows, cost) };
     }
@@ -165,13 +191,12 @@ pub(super) fn step<F: Real>(
     Some(sum)
 }
 
-/// The targets, where the cost is a single output's squared error, whose δ needs no z: it is computed in registers, while
-/// the output is there.
+/// The targets, where the cost is a squared error whose δ needs no z: it is computed in registers, while the output is
+/// there.
 #[inline(always)]
-fn one_squared_error<'a, F: Real>(step: &Step<'a, F>) -> Option<&'a [F]> {
-    let output = step.layers.last()?;
-    let is_one = output.fan_out == 1 && !output.activation.needs_z();
-    step.input.squared_error_from.filter(|_| is_one && output.activation != Activation::Softmax)
+fn squared_error<'a, F: Real>(step: &Step<'a, F>) -> Option<&'a [F]> {
+    let output = step.layers.last()?.activation;
+    step.input.squared_error_from.filter(|_| !output.needs_z() && output != Activation::Softmax)
 }
 
 macro_rules! compiled_for {
@@ -256,23 +281,53 @@ unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usiz
     // SAFETY: the caller's promise.
     unsafe {
         let Some((first, others)) = hidden.split_first() else {
-            let fan_in = last.fan_in;
-            let z = affine::<V, R>(last, step.w, |r, i| V::splat(*x.add(r * fan_in + i)));
+            let z = affine::<V, R>(last, step.w, &AtRows { x, width: last.fan_in });
             return leave_output::<V, R>(step, z, row);
         };
-        let z = affine::<V, R>(first, step.w, |r, i| V::splat(*x.add(r * first.fan_in + i)));
-        let mut a = activated::<V, R>(first.activation, z);
+        let z = affine::<V, R>(first, step.w, &AtRows { x, width: first.fan_in });
+        let mut a = activated::<V, R>(first.activation, first.fan_out, z);
         leave_rows(a, step.kept(0).a, row, first.fan_out);
         for (index, layer) in others.iter().enumerate() {
-            a = activated::<V, R>(layer.activation, affine::<V, R>(layer, step.w, |r, i| a[r].lane(i)));
+            let z = affine::<V, R>(layer, step.w, &a);
+            a = activated::<V, R>(layer.activation, layer.fan_out, z);
             leave_rows(a, step.kept(index + 1).a, row, layer.fan_out);
         }
-        let z = affine::<V, R>(last, step.w, |r, i| a[r].lane(i));
+        let z = affine::<V, R>(last, step.w, &a);
         leave_output::<V, R>(step, z, row);
     }
 }
 
-/// z of R rows of a layer, from input i of row r in all lanes.
+/// What a layer reads: input i of row r in all lanes of a vector. A trait, not a closure: that would be a function of its
+/// own without the instruction set, and might stay one.
+trait Inputs<V> {
+    /// # Safety
+    /// As for [`forward`]; the row and the input are there.
+    unsafe fn all_lanes(&self, r: usize, i: usize) -> V;
+}
+
+/// Rows in memory.
+struct AtRows {
+    x: *const f32,
+    width: usize,
+}
+
+impl<V: Lanes> Inputs<V> for AtRows {
+    #[inline(always)]
+    unsafe fn all_lanes(&self, r: usize, i: usize) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { V::splat(*self.x.add(r * self.width + i)) }
+    }
+}
+
+impl<V: Lanes, const R: usize> Inputs<V> for [V; R] {
+    #[inline(always)]
+    unsafe fn all_lanes(&self, r: usize, i: usize) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { self[r].lane(i) }
+    }
+}
+
+/// z of R rows of a layer.
 ///
 /// # Safety
 /// As for [`forward`].
@@ -280,7 +335,7 @@ unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usiz
 unsafe fn affine<V: Lanes, const R: usize>(
     layer: &StackLayer,
     parameters: *const f32,
-    input: impl Fn(usize, usize) -> V,
+    inputs: &impl Inputs<V>,
 ) -> [V; R] {
     let &StackLayer { fan_in, fan_out, .. } = layer;
     // SAFETY: the caller's promise.
@@ -290,7 +345,7 @@ unsafe fn affine<V: Lanes, const R: usize>(
         for i in 0..fan_in {
             let weights = V::load_first(w.add(i * fan_out), fan_out);
             for r in 0..R {
-                z[r] = z[r].add_product(input(r, i), weights);
+                z[r] = z[r].add_product(inputs.all_lanes(r, i), weights);
             }
         }
         let bias = V::load_first(w.add(fan_in * fan_out), fan_out);
@@ -301,7 +356,7 @@ unsafe fn affine<V: Lanes, const R: usize>(
     }
 }
 
-/// Puts z and a of R output rows where the cost will look for them, and costs and δ where [`one_squared_error`] is all.
+/// Puts z and a of R output rows where the cost will look for them, and costs and δ where [`squared_error`] is all.
 ///
 /// # Safety
 /// As for [`forward_rows`].
@@ -317,14 +372,16 @@ unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R]
             if !to.z.is_null() {
                 z.store_few::<R>(to.z.add(row));
             }
-            let [a] = activated::<V, 1>(activation, [z]);
+            let [a] = activated::<V, 1>(activation, R, [z]);
             a.store_few::<R>(to.a.add(row));
-            if let Some(y) = one_squared_error(step) {
+            if let Some(y) = squared_error(step) {
                 let r = a.subtract(V::load_first(y.as_ptr().add(row), R));
                 let [delta] = through_activation::<V, 1>(activation, [a], [r]);
                 delta.store_few::<R>(to.delta.add(row));
-                for (i, r) in as_numbers::<V, R>(r).into_iter().map(f64::from).enumerate() {
-                    *step.costs.add(row + i) = 0.5 * r * r;
+                let mut r = r;
+                let r = numbers(&mut r);
+                for i in 0..R {
+                    *step.costs.add(row + i) = row_cost(&r[i..=i], &[0.0]);
                 }
             }
             return;
@@ -332,8 +389,20 @@ unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R]
         if !to.z.is_null() {
             leave_rows(z, to.z, row, fan_out);
         }
-        if activation != Activation::Softmax {
-            leave_rows(activated::<V, R>(activation, z), to.a, row, fan_out);
+        if activation == Activation::Softmax {
+            return;
+        }
+        let a = activated::<V, R>(activation, fan_out, z);
+        leave_rows(a, to.a, row, fan_out);
+        if let Some(y) = squared_error(step) {
+            let y = rows_at::<V, R>(y.as_ptr(), row, fan_out);
+            let mut r = a;
+            r = each!(r, I => a[I].subtract(y[I]));
+            leave_rows(through_activation(activation, a, r), to.delta, row, fan_out);
+            for i in 0..R {
+                *step.costs.add(row + i) =
+                    row_cost(&numbers(&mut r[i])[..fan_out], &[0.0; LONGEST][..fan_out]);
+            }
         }
     }
 }
@@ -356,42 +425,67 @@ unsafe fn leave_rows<V: Lanes, const R: usize>(vectors: [V; R], to: *mut f32, ro
 /// # Safety
 /// As for [`Vector`].
 #[inline(always)]
-unsafe fn flushed<V: Lanes, const R: usize>(vectors: [V; R]) -> [V; R] {
+unsafe fn flushed<V: Lanes, const R: usize>(mut vectors: [V; R]) -> [V; R] {
     // SAFETY: the caller's promise.
     unsafe {
         if V::any_to_flush(vectors) {
-            return each(vectors, vectors, |vector, _| vector.flushed());
+            return each!(vectors, I => vectors[I].flushed());
         }
     }
     vectors
 }
 
-/// f(z) of whole vectors. The usual activations are compiled here, each for itself, and stay in registers; the others
-/// are called, since the constants of all of them would be loaded for each step.
+/// f(z) of whole vectors, of which the first `width` numbers count. The usual activations are compiled here, each for
+/// itself, and stay in registers; the others are called, since the constants of all of them would be loaded for each
+/// step.
 ///
 /// # Safety
 /// As for [`forward`].
 #[inline(always)]
-unsafe fn activated<V: Lanes, const R: usize>(activation: Activation, z: [V; R]) -> [V; R] {
+unsafe fn activated<V: Lanes, const R: usize>(activation: Activation, width: usize, z: [V; R]) -> [V; R] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if R == SIDE_BY_SIDE && 2 * width <= V::LANES && activation != Activation::Identity {
+            // Half of each vector is idle: two rows go in one.
+            let [mut a, mut b, mut c, mut d] = [z[0], z[1 % R], z[2 % R], z[3 % R]];
+            let [ab, cd] = activated_each::<V, 2>(activation, [a.joined(b), c.joined(d)]);
+            [a, b] = ab.halves();
+            [c, d] = cd.halves();
+            let four = [a, b, c, d];
+            let mut z = z;
+            return each!(z, I => four[I]);
+        }
+        activated_each(activation, z)
+    }
+}
+
+/// [`activated`] of whole vectors.
+///
+/// # Safety
+/// As for [`forward`].
+#[inline(always)]
+unsafe fn activated_each<V: Lanes, const R: usize>(activation: Activation, mut z: [V; R]) -> [V; R] {
     /// `activation` is known where this is inlined.
     #[inline(always)]
     fn one<V: Lanes>(activation: Activation, mut z: V) -> V {
         Forward { activation, values: numbers(&mut z) }.run::<true>();
         z
     }
+    /// Any other activation.
+    fn called<V: Lanes>(activation: Activation, mut z: V) -> V {
+        crate::activation_kernel::forward(V::INSTRUCTION_SET, activation, numbers(&mut z));
+        z
+    }
     match activation {
         Activation::Identity => z,
-        Activation::Sigmoid => each(z, z, |z, _| one(Activation::Sigmoid, z)),
-        Activation::Tanh => each(z, z, |z, _| one(Activation::Tanh, z)),
-        Activation::Relu => each(z, z, |z, _| one(Activation::Relu, z)),
-        other => each(z, z, |mut z, _| {
-            crate::activation_kernel::forward(V::INSTRUCTION_SET, other, numbers(&mut z));
-            z
-        }),
+        Activation::Sigmoid => each!(z, I => one(Activation::Sigmoid, z[I])),
+        Activation::Tanh => each!(z, I => one(Activation::Tanh, z[I])),
+        Activation::Relu => each!(z, I => one(Activation::Relu, z[I])),
+        other => each!(z, I => called(other, z[I])),
     }
 }
 
-/// δ = ∂C/∂a ⊙ f' of whole vectors, as [`activated`].
+/// δ = ∂C/∂a ⊙ f' of whole vectors, as [`activated_each`].
 ///
 /// # Safety
 /// As for [`backward`].
@@ -399,7 +493,7 @@ unsafe fn activated<V: Lanes, const R: usize>(activation: Activation, z: [V; R])
 unsafe fn through_activation<V: Lanes, const R: usize>(
     activation: Activation,
     a: [V; R],
-    delta: [V; R],
+    mut delta: [V; R],
 ) -> [V; R] {
     /// `activation` is known where this is inlined.
     #[inline(always)]
@@ -407,34 +501,19 @@ unsafe fn through_activation<V: Lanes, const R: usize>(
         Backward { activation, source: numbers(&mut a), delta: numbers(&mut delta) }.run::<true>();
         delta
     }
+    /// Any other activation.
+    fn called<V: Lanes>(activation: Activation, mut a: V, mut delta: V) -> V {
+        let (source, values) = (numbers(&mut a), numbers(&mut delta));
+        crate::activation_kernel::backward(V::INSTRUCTION_SET, activation, source, values);
+        delta
+    }
     match activation {
         Activation::Identity => delta,
-        Activation::Sigmoid => each(a, delta, |a, delta| one(Activation::Sigmoid, a, delta)),
-        Activation::Tanh => each(a, delta, |a, delta| one(Activation::Tanh, a, delta)),
-        Activation::Relu => each(a, delta, |a, delta| one(Activation::Relu, a, delta)),
-        other => each(a, delta, |mut a, mut delta| {
-            let (source, values) = (numbers(&mut a), numbers(&mut delta));
-            crate::activation_kernel::backward(V::INSTRUCTION_SET, other, source, values);
-            delta
-        }),
+        Activation::Sigmoid => each!(delta, I => one(Activation::Sigmoid, a[I], delta[I])),
+        Activation::Tanh => each!(delta, I => one(Activation::Tanh, a[I], delta[I])),
+        Activation::Relu => each!(delta, I => one(Activation::Relu, a[I], delta[I])),
+        other => each!(delta, I => called(other, a[I], delta[I])),
     }
-}
-
-/// `f` of each pair of vectors. Written out, so that each is in a register by the time that loops are compiled.
-#[inline(always)]
-fn each<V: Copy, const R: usize>(mut left: [V; R], right: [V; R], f: impl Fn(V, V) -> V) -> [V; R] {
-    const { assert!(R >= 1 && R <= SIDE_BY_SIDE && SIDE_BY_SIDE == 4) };
-    left[0] = f(left[0], right[0]);
-    if R > 1 {
-        left[1] = f(left[1], right[1]);
-    }
-    if R > 2 {
-        left[2] = f(left[2], right[2]);
-    }
-    if R > 3 {
-        left[3] = f(left[3], right[3]);
-    }
-    left
 }
 
 /// The numbers of a vector.
@@ -442,12 +521,6 @@ fn each<V: Copy, const R: usize>(mut left: [V; R], right: [V; R], f: impl Fn(V, 
 fn numbers<V: Lanes>(vector: &mut V) -> &mut [f32] {
     // SAFETY: a vector is LANES numbers, without padding.
     unsafe { std::slice::from_raw_parts_mut(std::ptr::from_mut(vector).cast(), V::LANES) }
-}
-
-/// The first R numbers of a vector.
-#[inline(always)]
-fn as_numbers<V: Lanes, const R: usize>(mut vector: V) -> [f32; R] {
-    std::array::from_fn(|i| numbers(&mut vector)[i])
 }
 
 /// δ of all layers, and the updates.
@@ -467,13 +540,13 @@ unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, places: &[Places]) {
         each_rows!(V, backward_rows, step, None);
         for (index, places) in places.iter().enumerate() {
             let update = Update::<V>::of(step, index);
-            update.follow_each(places, rule, |place| {
+            for (vector, place) in places.vectors.iter().enumerate() {
                 let mut sum = V::splat(0.0);
                 for row in 0..step.input.rows {
                     sum = place.add_products(sum, update.inputs::<1>(row), update.deltas::<1>(row));
                 }
-                sum
-            });
+                update.follow_vector(places, vector, rule, sum);
+            }
             update.biases_left(places, rule);
         }
     }
@@ -506,8 +579,12 @@ unsafe fn backward_rows<V: Lanes, const R: usize>(
             }
             if let Some((places, learning_rate)) = descent {
                 let rule = &Rule::Descend { learning_rate };
-                update.follow_each(&places[index], rule, |place| place.add_products(V::splat(0.0), x, delta));
-                update.biases_left(&places[index], rule);
+                let places = &places[index];
+                for (vector, place) in places.vectors.iter().enumerate() {
+                    let sum = place.add_products(V::splat(0.0), x, delta);
+                    update.follow_vector(places, vector, rule, sum);
+                }
+                update.biases_left(places, rule);
             }
             delta = before;
         }
@@ -522,10 +599,11 @@ unsafe fn backward_rows<V: Lanes, const R: usize>(
 unsafe fn rows_at<V: Lanes, const R: usize>(from: *const f32, row: usize, width: usize) -> [V; R] {
     // SAFETY: the caller's promise.
     unsafe {
+        let mut rows = [V::splat(0.0); R];
         if width == 1 {
-            std::array::from_fn(|r| V::splat(*from.add(row + r)))
+            each!(rows, I => V::splat(*from.add(row + I)))
         } else {
-            std::array::from_fn(|r| V::load_first(from.add((row + r) * width), width))
+            each!(rows, I => V::load_first(from.add((row + I) * width), width))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::{LONGEST, Lanes, Place, Places, Step, flushed, rows_at};
+use super::{LONGEST, Lanes, Place, Places, SIDE_BY_SIDE, Step, flushed, rows_at};
 use crate::product::epilogue::exact_inverse;
 use crate::stack::StackLayer;
 use crate::update::{Rule, Updated, apply};
@@ -32,7 +32,10 @@ impl<'a, V: Lanes> Update<'a, V> {
     pub(super) unsafe fn inputs<const R: usize>(&self, row: usize) -> [V; R] {
         let width = self.layer.fan_in;
         // SAFETY: the caller's promise. Rows are loaded no further than they go.
-        unsafe { std::array::from_fn(|r| V::splat(1.0).load_over(self.x.add((row + r) * width), width)) }
+        unsafe {
+            let mut rows = [V::splat(1.0); R];
+            each!(rows, I => rows[I].load_over(self.x.add((row + I) * width), width))
+        }
     }
 
     /// The layer's δ in R rows.
@@ -45,17 +48,15 @@ impl<'a, V: Lanes> Update<'a, V> {
         unsafe { rows_at(self.delta, row, self.layer.fan_out) }
     }
 
-    /// Lets the parameters at these places follow their gradient, of which `sum` gives each vector's sum over rows.
+    /// Lets the parameters at a vector of these places follow their gradient, of which `sum` is the sum over rows.
     ///
     /// # Safety
-    /// As for [`backward`].
+    /// As for [`backward`]; the vector is one of the places'.
     #[inline(always)]
-    pub(super) unsafe fn follow_each(&self, places: &Places, rule: &Rule<f32>, sum: impl Fn(&Place) -> V) {
-        for (vector, place) in places.vectors.iter().enumerate() {
-            let at = vector * V::LANES;
-            // SAFETY: the caller's promise.
-            unsafe { self.follow(rule, self.layer.at + at, V::LANES.min(places.count - at), sum(place)) };
-        }
+    pub(super) unsafe fn follow_vector(&self, places: &Places, vector: usize, rule: &Rule<f32>, sum: V) {
+        let at = vector * V::LANES;
+        // SAFETY: the caller's promise.
+        unsafe { self.follow(rule, self.layer.at + at, V::LANES.min(places.count - at), sum) };
     }
 
     /// Lets the biases follow their gradient where places do not hold them.
