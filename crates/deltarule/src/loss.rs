@@ -198,11 +198,12 @@ impl Loss {
             let y = &y[first * outputs..][..a.len()];
             // The same in plain loops, of the smallest networks' steps the rest of this function is a tenth, or by
             // vectors.
-            return if outputs < MANY_OUTPUTS {
-                few_squared_errors(outputs, a, y, delta, cost)
+            if outputs < MANY_OUTPUTS {
+                few_squared_errors(outputs, a, y, delta, cost);
             } else {
-                many_squared_errors(pool, outputs, a, y, delta, cost)
-            };
+                many_squared_errors(pool, outputs, a, y, delta, cost);
+            }
+            return;
         }
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
             let weight = weights.map_or(F::ONE, |weights| weights[first + row]);

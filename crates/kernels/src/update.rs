@@ -241,9 +241,10 @@ pub(crate) fn apply<F: Real>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
 #[allow(clippy::needless_range_loop)] // several slices go side by side
 fn follow_each<F: Real, const STATES: usize>(rule: &Rule<F>, to: Updated<'_, F>, dw: &[F]) {
     let length = dw.len();
-    let w = &mut to.w[..length];
-    let first = &mut to.first[..if STATES > 0 { length } else { 0 }];
-    let second = &mut to.second[..if STATES > 1 { length } else { 0 }];
+    let Updated { w, first, second } = to;
+    let w = &mut w[..length];
+    let first = &mut first[..if STATES > 0 { length } else { 0 }];
+    let second = &mut second[..if STATES > 1 { length } else { 0 }];
     for i in 0..length {
         let of_first = if STATES > 0 { first[i] } else { F::ZERO };
         let of_second = if STATES > 1 { second[i] } else { F::ZERO };
