@@ -98,8 +98,21 @@ pub struct OutputRows<'a, F> {
 pub struct Stack {
     layers: Vec<StackLayer>,
     weights: usize,
+    /// Where the last layer's parameters end.
+    parameters: usize,
+    /// What is checked of each layer in each step.
+    kept: Vec<KeptOf>,
+    /// Whether δ of a squared error goes through f' of the output without z or other outputs.
+    squared_error_is_plain: bool,
     /// Where every layer is tiny.
     tiny: Option<tiny::Layout>,
+}
+
+/// What a step keeps of a layer, told once: of a tiny network's step, finding it out anew would be a part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct KeptOf {
+    fan_out: usize,
+    z: bool,
 }
 
 /// A batch and what a step does with it.
@@ -130,6 +143,9 @@ struct RawRows<F> {
 }
 
 /// A step under way: checked lengths behind raw pointers, for tasks that take disjoint rows or columns of them.
+///
+/// Of the input, targets of a squared error are there only where its δ goes through f' of the output without z or other
+/// outputs.
 struct Step<'a, F> {
     layers: &'a [StackLayer],
     input: StepInput<'a, F>,
@@ -157,8 +173,16 @@ impl Stack {
             assert!(pair[0].activation != Activation::Softmax, "softmax stands at the output");
         }
         let weights = layers.iter().map(|layer| layer.fan_in * layer.fan_out).sum();
+        let parameters = layers.iter().map(|layer| layer.biases().end).max().unwrap_or(0);
+        let kept = layers.iter().enumerate().map(|(index, layer)| {
+            let (f, is_output) = (layer.activation, index + 1 == layers.len());
+            KeptOf { fan_out: layer.fan_out, z: f.needs_z() || (is_output && f != Activation::Identity) }
+        });
+        let kept = kept.collect();
+        let output = layers[layers.len() - 1].activation;
+        let squared_error_is_plain = !output.needs_z() && output != Activation::Softmax;
         let tiny = tiny::Layout::of(&layers);
-        Self { layers, weights, tiny }
+        Self { layers, weights, parameters, kept, squared_error_is_plain, tiny }
     }
 
     /// Its layers.
@@ -224,33 +248,33 @@ impl Stack {
         &'a self,
         room: &'a mut [MaybeUninit<RawRows<F>>; MAX_LAYERS],
         to: &mut Updated<'_, F>,
-        input: StepInput<'a, F>,
+        mut input: StepInput<'a, F>,
         kept: &mut [K],
         dx: Option<&mut [F]>,
         costs: &mut [f64],
     ) -> Step<'a, F> {
         to.check(input.rule);
+        assert!(self.parameters <= to.w.len(), "every layer's parameters are there");
         let layers = &self.layers[..];
         let rows = input.rows;
         assert_eq!(input.x.len(), rows * layers[0].fan_in, "x is [rows, fan_in]");
         assert_eq!(kept.len(), layers.len(), "something kept for each layer");
         let outputs = rows * layers[layers.len() - 1].fan_out;
         assert!(input.squared_error_from.is_none_or(|y| y.len() == outputs), "y is [rows, outputs]");
+        if !self.squared_error_is_plain {
+            input.squared_error_from = None;
+        }
         assert!(costs.len() >= rows, "a cost for each row");
         assert!(dx.as_ref().is_none_or(|dx| dx.len() == input.x.len()), "dx is [rows, fan_in]");
-        for (index, ((layer, kept), raw)) in layers.iter().zip(kept).zip(&mut *room).enumerate() {
-            assert!(layer.biases().end <= to.w.len(), "every layer's parameters are there");
+        for ((of, kept), raw) in self.kept.iter().zip(kept).zip(&mut *room) {
             let LayerRows { z, a, delta } = kept.layer_rows();
-            let cells = rows * layer.fan_out;
-            let f = layer.activation;
-            let is_output = index + 1 == layers.len();
-            let wants_z = f.needs_z() || (is_output && f != Activation::Identity);
+            let cells = rows * of.fan_out;
             assert!(a.len() >= cells && delta.len() >= cells, "kept rows are [rows, fan_out]");
             assert!(
-                if wants_z { z.len() >= cells } else { z.is_empty() },
+                if of.z { z.len() >= cells } else { z.is_empty() },
                 "z is kept where f' needs it, and of the output"
             );
-            let z = if wants_z { z.as_mut_ptr() } else { std::ptr::null_mut() };
+            let z = if of.z { z.as_mut_ptr() } else { std::ptr::null_mut() };
             raw.write(RawRows { z, a: a.as_mut_ptr(), delta: delta.as_mut_ptr() });
         }
         Step {

@@ -177,7 +177,8 @@ pub(super) fn step<F: Real>(
     }
     // SAFETY: the pool has checked the instruction set, `begin` the lengths; the layers fit into vectors.
     unsafe { (tiny.forward)(step) };
-    if squared_error(step).is_none() {
+    // Costs and δ of a squared error were formed where the output was.
+    if step.input.squared_error_from.is_none() {
         // SAFETY: there is no other task.
         unsafe { step.cost_of(pool, 0..rows, cost) };
     }
@@ -189,14 +190,6 @@ pub(super) fn step<F: Real>(
         unsafe { (tiny.backward)(step, places) };
     }
     Some(sum)
-}
-
-/// The targets, where the cost is a squared error whose δ needs no z: it is computed in registers, while the output is
-/// there.
-#[inline(always)]
-fn squared_error<'a, F: Real>(step: &Step<'a, F>) -> Option<&'a [F]> {
-    let output = step.layers.last()?.activation;
-    step.input.squared_error_from.filter(|_| !output.needs_z() && output != Activation::Softmax)
 }
 
 macro_rules! compiled_for {
@@ -356,7 +349,7 @@ unsafe fn affine<V: Lanes, const R: usize>(
     }
 }
 
-/// Puts z and a of R output rows where the cost will look for them, and costs and δ where [`squared_error`] is all.
+/// Puts z and a of R output rows where the cost will look for them, and costs and δ of a squared error.
 ///
 /// # Safety
 /// As for [`forward_rows`].
@@ -374,7 +367,7 @@ unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R]
             }
             let [a] = activated::<V, 1>(activation, R, [z]);
             a.store_few::<R>(to.a.add(row));
-            if let Some(y) = squared_error(step) {
+            if let Some(y) = step.input.squared_error_from {
                 let r = a.subtract(V::load_first(y.as_ptr().add(row), R));
                 let [delta] = through_activation::<V, 1>(activation, [a], [r]);
                 delta.store_few::<R>(to.delta.add(row));
@@ -394,7 +387,7 @@ unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R]
         }
         let a = activated::<V, R>(activation, fan_out, z);
         leave_rows(a, to.a, row, fan_out);
-        if let Some(y) = squared_error(step) {
+        if let Some(y) = step.input.squared_error_from {
             let y = rows_at::<V, R>(y.as_ptr(), row, fan_out);
             let mut r = a;
             r = each!(r, I => a[I].subtract(y[I]));
