@@ -37,8 +37,8 @@ const GROUP: usize = 96;
 const LONGEST: usize = 16;
 /// Matrices that an update writes: w and two states.
 const UPDATED: usize = 3;
-// A workspace holds a stretch of a panel, the last vector of an output in each matrix, and the sums of a group in this piece and in those
-// before.
+// A workspace holds a stretch of a panel, the last vector of an output in each matrix, and the sums of a group in this
+// piece and in those before.
 const _: () = assert!(UPDATED * 64 <= PANEL_BYTES);
 const _: () = assert!((STRETCH + 1 + 2 * GROUP) * PANEL_BYTES <= WORKSPACE * size_of::<f32>());
 /// Vectors below which a panel is not made narrower for the threads' sake.
