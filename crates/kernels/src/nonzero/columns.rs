@@ -16,7 +16,8 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-use super::walk::{Part, Settle, Waiting, Walk, lanes, settle};
+use super::settle::{Settle, Waiting, lanes, settle};
+use super::walk::{Part, Walk};
 use crate::pool::Shareable;
 use crate::product::PIECE;
 use crate::vector::Vector;

@@ -14,6 +14,7 @@
 
 mod columns;
 mod scan;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -25,7 +26,8 @@ use crate::product::epilogue::exact_inverse;
 use crate::update::{Rule, Updated};
 use crate::{Pool, Real, Scratch};
 use scan::Scan;
-use walk::{Masks, Settle, WORD, Walk};
+use settle::Settle;
+use walk::{Masks, WORD, Walk};
 
 pub use columns::ByColumns;
 pub use walk::Walks;
