@@ -196,8 +196,7 @@ impl Loss {
         let outputs = targets.outputs();
         if let Some(y) = self.squared_error_from(targets, weights) {
             let y = &y[first * outputs..][..a.len()];
-            // The same in plain loops, of the smallest networks' steps the rest of this function is a tenth, or by
-            // vectors.
+            // Not the loop below: of the smallest networks' steps it would be a tenth.
             if outputs < MANY_OUTPUTS {
                 few_squared_errors(outputs, a, y, delta, cost);
             } else {
