@@ -87,6 +87,7 @@ impl<F: Real> Targets<F> {
 
     /// The targets of the rows from `from` up to `to`.
     #[must_use]
+    #[inline]
     pub fn range(&self, from: usize, to: usize) -> TargetsView<'_, F> {
         match self {
             Self::Values { outputs, values } => {
@@ -206,6 +207,7 @@ impl<F: Real> Dataset<F> {
 
     /// The rows from `from` up to `to`, without a copy.
     #[must_use]
+    #[inline]
     pub fn range(&self, from: usize, to: usize) -> Batch<'_, F> {
         Batch {
             rows: to - from,

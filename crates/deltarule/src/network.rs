@@ -369,6 +369,7 @@ impl<F: Real> Network<F> {
     }
 
     /// Updates batch normalisation's running statistics from the last forward pass of a training step.
+    #[inline]
     pub fn update_buffers(&mut self, ws: &Workspace<F>, rows: usize) {
         if self.buffers.is_empty() {
             return;

@@ -318,10 +318,11 @@ impl<'p, F: Real> Trainer<'p, F> {
         if !self.fused {
             return None;
         }
-        let pass = Pass::Training { seed: self.settings.seed, step: self.at.step };
-        let Self { pool, network, ws, grads, settings, .. } = self;
+        let Self { pool, network, ws, grads, settings, at, .. } = self;
         let decay = settings.regularization.weight_decay;
         let cost = optimizer.update_by(learning_rate, decay, |rule, state| {
+            // Made here: read as a whole right after it was written in parts, it would be waited for.
+            let pass = Pass::Training { seed: settings.seed, step: at.step };
             let total = F::from_f64(total);
             let cost = network.step(pool, ws, batch, pass, &settings.loss, total, rule, state, grads);
             (cost, cost.is_finite())

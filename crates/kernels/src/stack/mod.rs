@@ -143,12 +143,13 @@ struct RawRows<F> {
 }
 
 /// A step under way: checked lengths behind raw pointers, for tasks that take disjoint rows or columns of them.
-///
-/// Of the input, targets of a squared error are there only where its δ goes through f' of the output without z or other
-/// outputs.
 struct Step<'a, F> {
     layers: &'a [StackLayer],
-    input: StepInput<'a, F>,
+    /// By reference: a copy would read two words at once that were just written one by one, and a tiny network's step
+    /// would begin when all before it has left the processor.
+    input: &'a StepInput<'a, F>,
+    /// Targets of a squared error, where its δ goes through f' of the output without z or other outputs; else null.
+    targets: *const F,
     w: *mut F,
     first: *mut F,
     second: *mut F,
@@ -215,7 +216,7 @@ impl Stack {
         cost: impl Fn(OutputRows<'_, F>) + Sync,
     ) -> f64 {
         let mut room = [const { MaybeUninit::uninit() }; MAX_LAYERS];
-        let step = self.begin(&mut room, &mut to, input, kept, dx, costs);
+        let step = self.begin(&mut room, &mut to, &input, kept, dx, costs);
         if input.rows == 0 {
             return 0.0;
         }
@@ -248,7 +249,7 @@ impl Stack {
         &'a self,
         room: &'a mut [MaybeUninit<RawRows<F>>; MAX_LAYERS],
         to: &mut Updated<'_, F>,
-        mut input: StepInput<'a, F>,
+        input: &'a StepInput<'a, F>,
         kept: &mut [K],
         dx: Option<&mut [F]>,
         costs: &mut [f64],
@@ -261,9 +262,10 @@ impl Stack {
         assert_eq!(kept.len(), layers.len(), "something kept for each layer");
         let outputs = rows * layers[layers.len() - 1].fan_out;
         assert!(input.squared_error_from.is_none_or(|y| y.len() == outputs), "y is [rows, outputs]");
-        if !self.squared_error_is_plain {
-            input.squared_error_from = None;
-        }
+        let targets = match input.squared_error_from {
+            Some(y) if self.squared_error_is_plain => y.as_ptr(),
+            _ => std::ptr::null(),
+        };
         assert!(costs.len() >= rows, "a cost for each row");
         assert!(dx.as_ref().is_none_or(|dx| dx.len() == input.x.len()), "dx is [rows, fan_in]");
         for ((of, kept), raw) in self.kept.iter().zip(kept).zip(&mut *room) {
@@ -280,6 +282,7 @@ impl Stack {
         Step {
             layers,
             input,
+            targets,
             w: to.w.as_mut_ptr(),
             first: to.first.as_mut_ptr(),
             second: to.second.as_mut_ptr(),
@@ -400,7 +403,7 @@ impl<F: Real> Step<'_, F> {
     /// xᵀ·δ / W of a layer's weights, and their update.
     fn weight_product(&self, index: usize) -> Product<F> {
         let layer = &self.layers[index];
-        let StepInput { rows, total, rule, .. } = self.input;
+        let &StepInput { rows, total, rule, .. } = self.input;
         let (finish, then) = match *rule {
             Rule::Descend { learning_rate } => (Finish::descend(total, learning_rate), Then::Nothing),
             rule => {

@@ -51,6 +51,16 @@ pub(super) trait Lanes: Vector<Number = f32> {
     /// # Safety
     /// As for [`Vector`].
     unsafe fn halves(self) -> [Self; 2];
+    /// Four rows as columns, quarter by quarter: of quarter q, lane r of the j-th result is lane 4q + j of row r.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn transposed(rows: [Self; 4]) -> [Self; 4];
+    /// The next quarter first, the first last; a quarter is four lanes.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn next_quarter(self) -> Self;
     /// Lanes 0 to `count` − 1 from `at`, the others those of this vector.
     ///
     /// # Safety
@@ -113,6 +123,25 @@ impl Lanes for __m512 {
     unsafe fn halves(self) -> [Self; 2] {
         // SAFETY: as above.
         unsafe { [self, _mm512_zextps256_ps512(_mm512_extractf32x8_ps::<1>(self))] }
+    }
+    #[inline(always)]
+    unsafe fn transposed([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        // SAFETY: as above.
+        unsafe {
+            let [ab_low, ab_high] = [_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)];
+            let [cd_low, cd_high] = [_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d)];
+            [
+                _mm512_shuffle_ps::<0b01_00_01_00>(ab_low, cd_low),
+                _mm512_shuffle_ps::<0b11_10_11_10>(ab_low, cd_low),
+                _mm512_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
+                _mm512_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
+            ]
+        }
+    }
+    #[inline(always)]
+    unsafe fn next_quarter(self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_shuffle_f32x4::<0b00_11_10_01>(self, self) }
     }
     #[inline(always)]
     unsafe fn load_over(self, at: *const f32, count: usize) -> Self {
@@ -192,6 +221,25 @@ impl Lanes for __m256 {
     unsafe fn halves(self) -> [Self; 2] {
         // SAFETY: as above.
         unsafe { [self, _mm256_zextps128_ps256(_mm256_extractf128_ps::<1>(self))] }
+    }
+    #[inline(always)]
+    unsafe fn transposed([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        // SAFETY: as above.
+        unsafe {
+            let [ab_low, ab_high] = [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)];
+            let [cd_low, cd_high] = [_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d)];
+            [
+                _mm256_shuffle_ps::<0b01_00_01_00>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0b11_10_11_10>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
+                _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
+            ]
+        }
+    }
+    #[inline(always)]
+    unsafe fn next_quarter(self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_permute2f128_ps::<0x01>(self, self) }
     }
     #[inline(always)]
     unsafe fn load_over(self, at: *const f32, count: usize) -> Self {

@@ -80,10 +80,12 @@ pub struct TinyStep<F> {
     lanes: usize,
     forward: ForwardFn<F>,
     backward: BackwardFn<F>,
+    descend: DescendFn<F>,
 }
 
 type ForwardFn<F> = unsafe fn(&Step<'_, F>);
 type BackwardFn<F> = unsafe fn(&Step<'_, F>, &[Places]);
+type DescendFn<F> = unsafe fn(&Step<'_, F>, &[Places], F) -> f64;
 
 impl Tiny for f64 {
     fn tiny(_: InstructionSet) -> Option<&'static TinyStep<Self>> {
@@ -96,11 +98,21 @@ impl Tiny for f32 {
         match isa {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 => {
-                Some(&TinyStep { lanes: 16, forward: forward_avx512, backward: backward_avx512 })
+                Some(&TinyStep {
+                    lanes: 16,
+                    forward: forward_avx512,
+                    backward: backward_avx512,
+                    descend: descend_avx512,
+                })
             }
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => {
-                Some(&TinyStep { lanes: 8, forward: forward_avx2, backward: backward_avx2 })
+                Some(&TinyStep {
+                    lanes: 8,
+                    forward: forward_avx2,
+                    backward: backward_avx2,
+                    descend: descend_avx2,
+                })
             }
             _ => None,
         }
@@ -132,11 +144,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` where a layer is too wide for any vector, or has a derivative that is taken from z.
+    /// `None` where a layer reads nothing, is too wide for any vector, or has a derivative that is taken from z.
     pub(super) fn of(layers: &[StackLayer]) -> Option<Self> {
         let widest = layers.iter().map(|layer| layer.fan_in.max(layer.fan_out)).max()?;
         let (_, hidden) = layers.split_last()?;
-        if widest > LONGEST || hidden.iter().any(|layer| layer.activation.needs_z()) {
+        if layers.iter().any(|layer| layer.fan_in == 0) || widest > LONGEST || hidden.iter().any(|layer| layer.activation.needs_z()) {
             return None;
         }
         let places = [16, 8].map(|lanes| layers.iter().map(|layer| Places::of(layer, lanes)).collect());
@@ -175,17 +187,24 @@ pub(super) fn step<F: Real>(
     if layout.widest > tiny.lanes || rows > MOST_ROWS {
         return None;
     }
+    let places = &layout.places[usize::from(tiny.lanes == 8)];
+    if let Rule::Descend { learning_rate } = *step.input.rule
+        && rows == SIDE_BY_SIDE
+        && !step.targets.is_null()
+    {
+        // SAFETY: as below.
+        return Some(unsafe { (tiny.descend)(step, places, learning_rate) });
+    }
     // SAFETY: the pool has checked the instruction set, `begin` the lengths; the layers fit into vectors.
     unsafe { (tiny.forward)(step) };
     // Costs and δ of a squared error were formed where the output was.
-    if step.input.squared_error_from.is_none() {
+    if step.targets.is_null() {
         // SAFETY: there is no other task.
         unsafe { step.cost_of(pool, 0..rows, cost) };
     }
     // SAFETY: the costs of the step's rows have been written.
     let sum = unsafe { std::slice::from_raw_parts(step.costs, rows) }.iter().sum::<f64>();
     if sum.is_finite() {
-        let places = &layout.places[usize::from(tiny.lanes == 8)];
         // SAFETY: as above, and places are those of vectors of so many lanes.
         unsafe { (tiny.backward)(step, places) };
     }
@@ -193,7 +212,7 @@ pub(super) fn step<F: Real>(
 }
 
 macro_rules! compiled_for {
-    ($forward:ident, $backward:ident, $follow_by:ident, $vector:ty, $features:literal) => {
+    ($forward:ident, $backward:ident, $descend:ident, $follow_by:ident, $vector:ty, $features:literal) => {
         /// # Safety
         /// As for [`forward`].
         #[cfg(target_arch = "x86_64")]
@@ -209,6 +228,14 @@ macro_rules! compiled_for {
         unsafe fn $backward(step: &Step<'_, f32>, places: &[Places]) {
             // SAFETY: the caller's promise.
             unsafe { backward::<$vector>(step, places) };
+        }
+        /// # Safety
+        /// As for [`descend`].
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        unsafe fn $descend(step: &Step<'_, f32>, places: &[Places], learning_rate: f32) -> f64 {
+            // SAFETY: the caller's promise.
+            unsafe { descend::<$vector>(step, places, learning_rate) }
         }
         /// # Safety
         /// As for [`follow_by`].
@@ -231,22 +258,23 @@ macro_rules! compiled_for {
 compiled_for!(
     forward_avx512,
     backward_avx512,
+    descend_avx512,
     follow_by_avx512,
     __m512,
     "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"
 );
-compiled_for!(forward_avx2, backward_avx2, follow_by_avx2, __m256, "avx2,fma");
+compiled_for!(forward_avx2, backward_avx2, descend_avx2, follow_by_avx2, __m256, "avx2,fma");
 
-/// Calls `$rows::<V, R>(…, row)` for all rows, four at a time as long as there are four.
+/// Calls `$rows::<V, R>($step, row)` for all rows, four at a time as long as there are four.
 macro_rules! each_rows {
-    ($vector:ident, $rows:ident, $step:expr $(, $more:expr)*) => {{
+    ($vector:ident, $rows:ident, $step:expr) => {{
         let mut row = 0;
         while $step.input.rows - row >= SIDE_BY_SIDE {
-            $rows::<$vector, SIDE_BY_SIDE>($step, row $(, $more)*);
+            $rows::<$vector, SIDE_BY_SIDE>($step, row);
             row += SIDE_BY_SIDE;
         }
         while row < $step.input.rows {
-            $rows::<$vector, 1>($step, row $(, $more)*);
+            $rows::<$vector, 1>($step, row);
             row += 1;
         }
     }};
@@ -263,12 +291,13 @@ unsafe fn forward<V: Lanes>(step: &Step<'_, f32>) {
     unsafe { each_rows!(V, forward_rows, step) };
 }
 
-/// R rows through all layers, their activations in registers on the way.
+/// R rows through all layers, their activations in registers on the way. Returns their δ of a squared error, a row of one
+/// number in all lanes; of another cost, anything.
 ///
 /// # Safety
 /// As for [`forward`]; there are R rows from `row` on.
 #[inline(always)]
-unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usize) {
+unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usize) -> [V; R] {
     let (last, hidden) = step.layers.split_last().expect("a stack has layers");
     let x = step.input_of(0, row);
     // SAFETY: the caller's promise.
@@ -285,8 +314,12 @@ unsafe fn forward_rows<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usiz
             a = activated::<V, R>(layer.activation, layer.fan_out, z);
             leave_rows(a, step.kept(index + 1).a, row, layer.fan_out);
         }
+        if last.fan_out == 1 && R == SIDE_BY_SIDE && last.activation != Activation::Softmax {
+            let z = affine_column(last, step.w, [a[0], a[1 % R], a[2 % R], a[3 % R]]);
+            return leave_column::<V, R>(step, z, row);
+        }
         let z = affine::<V, R>(last, step.w, &a);
-        leave_output::<V, R>(step, z, row);
+        leave_output::<V, R>(step, z, row)
     }
 }
 
@@ -349,54 +382,108 @@ unsafe fn affine<V: Lanes, const R: usize>(
     }
 }
 
-/// Puts z and a of R output rows where the cost will look for them, and costs and δ of a squared error.
+/// z of four rows of a layer with one unit, in the first four lanes: what the layer reads is turned into columns, so that
+/// the four sums are one chain.
+///
+/// # Safety
+/// As for [`forward`].
+#[inline(always)]
+unsafe fn affine_column<V: Lanes>(layer: &StackLayer, parameters: *const f32, inputs: [V; 4]) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (w, fan_in) = (parameters.add(layer.at), layer.fan_in);
+        let [mut a, mut b, mut c, mut d] = V::transposed(inputs);
+        let mut z = V::splat(0.0);
+        let mut i = 0;
+        while fan_in - i > 4 {
+            z = z.add_product(a, V::splat(*w.add(i)));
+            z = z.add_product(b, V::splat(*w.add(i + 1)));
+            z = z.add_product(c, V::splat(*w.add(i + 2)));
+            z = z.add_product(d, V::splat(*w.add(i + 3)));
+            [a, b, c, d] = [a.next_quarter(), b.next_quarter(), c.next_quarter(), d.next_quarter()];
+            i += 4;
+        }
+        z = z.add_product(a, V::splat(*w.add(i)));
+        if fan_in - i > 1 {
+            z = z.add_product(b, V::splat(*w.add(i + 1)));
+        }
+        if fan_in - i > 2 {
+            z = z.add_product(c, V::splat(*w.add(i + 2)));
+        }
+        if fan_in - i > 3 {
+            z = z.add_product(d, V::splat(*w.add(i + 3)));
+        }
+        let [z] = flushed([z.add(V::splat(*w.add(fan_in)))]);
+        z
+    }
+}
+
+/// Puts z and a of R output rows where the cost will look for them, and costs and δ of a squared error. Returns δ as
+/// [`forward_rows`] does.
 ///
 /// # Safety
 /// As for [`forward_rows`].
 #[inline(always)]
-unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R], row: usize) {
+unsafe fn leave_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: [V; R], row: usize) -> [V; R] {
     let last = step.layers.len() - 1;
     let (&StackLayer { fan_out, activation, .. }, to) = (&step.layers[last], step.kept(last));
     // SAFETY: the caller's promise.
     unsafe {
         if fan_out == 1 && activation != Activation::Softmax {
-            // A column of one unit is R numbers side by side.
-            let z = V::first_of(z);
-            if !to.z.is_null() {
-                z.store_few::<R>(to.z.add(row));
-            }
-            let [a] = activated::<V, 1>(activation, R, [z]);
-            a.store_few::<R>(to.a.add(row));
-            if let Some(y) = step.input.squared_error_from {
-                let r = a.subtract(V::load_first(y.as_ptr().add(row), R));
-                let [delta] = through_activation::<V, 1>(activation, [a], [r]);
-                delta.store_few::<R>(to.delta.add(row));
-                let mut r = r;
-                let r = numbers(&mut r);
-                for i in 0..R {
-                    *step.costs.add(row + i) = row_cost(&r[i..=i], &[0.0]);
-                }
-            }
-            return;
+            return leave_column::<V, R>(step, V::first_of(z), row);
         }
         if !to.z.is_null() {
             leave_rows(z, to.z, row, fan_out);
         }
         if activation == Activation::Softmax {
-            return;
+            return z;
         }
         let a = activated::<V, R>(activation, fan_out, z);
         leave_rows(a, to.a, row, fan_out);
-        if let Some(y) = step.input.squared_error_from {
-            let y = rows_at::<V, R>(y.as_ptr(), row, fan_out);
+        let mut delta = a;
+        if !step.targets.is_null() {
+            let y = rows_at::<V, R>(step.targets, row, fan_out);
             let mut r = a;
             r = each!(r, I => a[I].subtract(y[I]));
-            leave_rows(through_activation(activation, a, r), to.delta, row, fan_out);
+            delta = through_activation(activation, a, r);
+            leave_rows(delta, to.delta, row, fan_out);
             for i in 0..R {
                 *step.costs.add(row + i) =
                     row_cost(&numbers(&mut r[i])[..fan_out], &[0.0; LONGEST][..fan_out]);
             }
         }
+        delta
+    }
+}
+
+/// As [`leave_output`] of one unit: its column is R numbers side by side, in the first R lanes.
+///
+/// # Safety
+/// As for [`forward_rows`].
+#[inline(always)]
+unsafe fn leave_column<V: Lanes, const R: usize>(step: &Step<'_, f32>, z: V, row: usize) -> [V; R] {
+    let last = step.layers.len() - 1;
+    let (activation, to) = (step.layers[last].activation, step.kept(last));
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !to.z.is_null() {
+            z.store_few::<R>(to.z.add(row));
+        }
+        let [a] = activated::<V, 1>(activation, R, [z]);
+        a.store_few::<R>(to.a.add(row));
+        let mut deltas = [a; R];
+        if !step.targets.is_null() {
+            let r = a.subtract(V::load_first(step.targets.add(row), R));
+            let [delta] = through_activation::<V, 1>(activation, [a], [r]);
+            delta.store_few::<R>(to.delta.add(row));
+            deltas = each!(deltas, I => delta.lane(I));
+            let mut r = r;
+            let r = numbers(&mut r);
+            for i in 0..R {
+                *step.costs.add(row + i) = row_cost(&r[i..=i], &[0.0]);
+            }
+        }
+        deltas
     }
 }
 
@@ -528,9 +615,10 @@ unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, places: &[Places]) {
         if let Rule::Descend { learning_rate } = *rule
             && step.input.rows == SIDE_BY_SIDE
         {
-            return backward_rows::<V, SIDE_BY_SIDE>(step, 0, Some((places, learning_rate)));
+            let delta = output_delta::<V, SIDE_BY_SIDE>(step, 0);
+            return backward_rows(step, 0, delta, Some((places, learning_rate)));
         }
-        each_rows!(V, backward_rows, step, None);
+        each_rows!(V, backward_from_output, step);
         for (index, places) in places.iter().enumerate() {
             let update = Update::<V>::of(step, index);
             for (vector, place) in places.vectors.iter().enumerate() {
@@ -545,7 +633,46 @@ unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, places: &[Places]) {
     }
 }
 
-/// δ of R rows of all layers, in registers on the way; ∂C/∂x where it is wanted. With places and a learning rate, R rows
+/// A whole step of four rows, from x to the update, by plain descent of a squared error: δ of the output stays in registers.
+/// Returns the sum of costs; where that is not finite, nothing is updated.
+///
+/// # Safety
+/// As for [`backward`], and there are targets.
+#[inline(always)]
+unsafe fn descend<V: Lanes>(step: &Step<'_, f32>, places: &[Places], learning_rate: f32) -> f64 {
+    // SAFETY: the caller's promise; the costs of the step's rows have been written.
+    unsafe {
+        let delta = forward_rows::<V, SIDE_BY_SIDE>(step, 0);
+        let sum = std::slice::from_raw_parts(step.costs, SIDE_BY_SIDE).iter().sum::<f64>();
+        if sum.is_finite() {
+            backward_rows(step, 0, delta, Some((places, learning_rate)));
+        }
+        sum
+    }
+}
+
+/// δ of the output of R rows as it was left; a row of one number has it in all lanes.
+///
+/// # Safety
+/// As for [`backward_rows`].
+#[inline(always)]
+unsafe fn output_delta<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usize) -> [V; R] {
+    let last = step.layers.len() - 1;
+    // SAFETY: the caller's promise.
+    unsafe { rows_at::<V, R>(step.kept(last).delta, row, step.layers[last].fan_out) }
+}
+
+/// [`backward_rows`] of δ as it was left at the output, without an update.
+///
+/// # Safety
+/// As for [`backward_rows`].
+#[inline(always)]
+unsafe fn backward_from_output<V: Lanes, const R: usize>(step: &Step<'_, f32>, row: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { backward_rows::<V, R>(step, row, output_delta(step, row), None) };
+}
+
+/// δ of R rows of all layers, in registers on the way, from that of the output; ∂C/∂x where it is wanted. With places and a learning rate, R rows
 /// are all rows, and each layer descends as soon as its δ has gone through its weights.
 ///
 /// # Safety
@@ -554,12 +681,12 @@ unsafe fn backward<V: Lanes>(step: &Step<'_, f32>, places: &[Places]) {
 unsafe fn backward_rows<V: Lanes, const R: usize>(
     step: &Step<'_, f32>,
     row: usize,
+    mut delta: [V; R],
     descent: Option<(&[Places], f32)>,
 ) {
     let last = step.layers.len() - 1;
     // SAFETY: the caller's promise.
     unsafe {
-        let mut delta = rows_at::<V, R>(step.kept(last).delta, row, step.layers[last].fan_out);
         for index in (0..=last).rev() {
             let (layer, update) = (&step.layers[index], Update::<V>::of(step, index));
             let (x, mut before) = (update.inputs::<R>(row), delta);
