@@ -9,7 +9,7 @@
 //! ```
 
 use super::epilogue::{Finish, Placed, Then, TileSums, place};
-use super::tile::{Tiles, mode};
+use super::tile::{InRegisters, Tiles, mode};
 use super::vector::{self, RowProduct};
 use super::{PIECE, Products};
 use crate::activation_kernel::{backward, forward};
@@ -278,11 +278,20 @@ pub(crate) unsafe fn run_alone<F: Real + Products>(
 /// Multiply-adds up to which a product is small: its parts are in the nearest cache, and to plan it would take as long
 /// as to do it.
 const SMALL: usize = 4096;
+/// Rows from which on a small product of one column is computed as a row.
+const COLUMN: usize = 16;
 
 impl<F: Real> Product<F> {
+    /// Whether its tiles of whole vectors go from registers to their place.
+    fn is_for_registers(&self) -> bool {
+        self.then.is_nothing() && self.finish.is_for_registers()
+    }
+
     fn is_small(&self) -> bool {
         let &Self { m, k, n, .. } = self;
-        m * n <= SMALL && (1..=PIECE).contains(&k) && m * k * n <= SMALL && m > 0 && n > 0
+        // Of one column, tiles would fill one lane of each vector: from some rows on it is better computed as a row.
+        let is_column = n == 1 && m >= COLUMN;
+        m * n <= SMALL && (1..=PIECE).contains(&k) && m * k * n <= SMALL && m > 0 && n > 0 && !is_column
     }
 }
 
@@ -304,6 +313,7 @@ unsafe fn run_small<F: Real + Products>(isa: InstructionSet, product: &Product<F
         (product.b, product.b_step)
     };
     let (a_stride, how) = if a_row == 1 { (a_step, mode::ADJACENT) } else { (a_row, mode::STRIDED) };
+    let for_registers = product.is_for_registers();
     let mut tile_sums = TileSums::new();
     let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
     for column in (0..n).step_by(2 * lanes) {
@@ -317,7 +327,13 @@ unsafe fn run_small<F: Real + Products>(isa: InstructionSet, product: &Product<F
             unsafe {
                 let compute = tiles.compute[usize::from(how)][rows - 1][vectors - 1];
                 let lanes_read = if is_packed { lanes } else { last };
-                compute(k, a.add(row * a_row), a_stride, b.add(column), b_step, lanes_read, sums);
+                let (a, b) = (a.add(row * a_row), b.add(column));
+                let there = InRegisters { c: c.add(offset), stride: n, finish: &finish };
+                if for_registers && last == lanes {
+                    compute(k, a, a_stride, b, b_step, lanes_read, sums, Some(&there));
+                    continue;
+                }
+                compute(k, a, a_stride, b, b_step, lanes_read, sums, None);
                 let nothing = std::ptr::null();
                 if product.then.is_nothing() {
                     (tiles.finish)(rows, vectors, last, sums, nothing, 0, c.add(offset), n, Some(&finish));
@@ -466,6 +482,7 @@ unsafe fn run_block<F: Real>(
     let mut tile_sums = TileSums::new();
     let sums: *mut F = tile_sums.0.as_mut_ptr().cast();
     let then = product.then;
+    let for_registers = last == lanes && product.is_for_registers();
     for begin in (0..k.max(1)).step_by(PIECE) {
         let steps = PIECE.min(k - begin);
         // Wrapping, since of no steps (k = 0) the matrices are empty and a column's or row's place lies beyond them.
@@ -516,11 +533,16 @@ unsafe fn run_block<F: Real>(
                 let how = if block.packed.is_some() && plan.pack_right { mode::PACKED } else { how };
                 let lanes_read = if plan.pack_right { lanes } else { last };
                 let compute = tiles.compute[usize::from(how)][rows - 1][vectors - 1];
-                compute(steps, a, a_stride, b, stride, lanes_read, sums);
-                let partial = partial.add((row - block_row) * 2 * lanes);
-                let before = if is_first { std::ptr::null() } else { partial.cast_const() };
                 let offset = row * n + column;
                 let finish = product.finish.at(row, column);
+                if for_registers && steps == k {
+                    let there = InRegisters { c: product.c.add(offset), stride: n, finish: &finish };
+                    compute(steps, a, a_stride, b, stride, lanes_read, sums, Some(&there));
+                    continue;
+                }
+                compute(steps, a, a_stride, b, stride, lanes_read, sums, None);
+                let partial = partial.add((row - block_row) * 2 * lanes);
+                let before = if is_first { std::ptr::null() } else { partial.cast_const() };
                 let (to, to_stride, finish) = match (is_last, then.is_nothing()) {
                     (true, true) => (product.c.add(offset), n, Some(&finish)),
                     // Finished in the tile itself, all lanes of it.

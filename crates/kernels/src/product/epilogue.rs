@@ -41,6 +41,12 @@ impl<F: Real> Finish<F> {
         Self::Descend { by: total, exact_inverse: exact_inverse(total), learning_rate }
     }
 
+    /// Whether tiles of whole vectors are finished so in registers. The others are seldom, and would be so much code more in
+    /// each tile.
+    pub(super) fn is_for_registers(&self) -> bool {
+        !matches!(self, Self::AddOne { .. } | Self::Divide { .. } | Self::Multiply { .. })
+    }
+
     /// For the tile whose first number is at row `row`, column `column`.
     pub(super) fn at(self, first_row: usize, column: usize) -> Self {
         match self {

@@ -20,8 +20,18 @@ pub(super) mod mode {
 ///
 /// Arguments: `k`; the left matrix at the tile's first row, and its stride (between steps if adjacent, between rows if
 /// strided); the right matrix at the tile's first column, and its stride between steps; how many lanes of the last
-/// vector are columns; where to put the tile, rows of whole vectors one after another.
-pub type TileFn<F> = unsafe fn(usize, *const F, usize, *const F, usize, usize, *mut F);
+/// vector are columns; where to put the tile, rows of whole vectors one after another; or, where that is given, the
+/// place in the output to which the tile goes finished, and from registers.
+pub type TileFn<F> =
+    unsafe fn(usize, *const F, usize, *const F, usize, usize, *mut F, Option<&InRegisters<'_, F>>);
+
+/// How a tile of whole vectors is finished in registers: it is at `c`, whose rows are a stride apart.
+pub struct InRegisters<'a, F> {
+    pub c: *mut F,
+    pub stride: usize,
+    /// Of the kinds that [`is_for_registers`](Finish::is_for_registers).
+    pub finish: &'a Finish<F>,
+}
 
 /// Takes a computed tile to its place: `rows`, `vectors`, lanes of the last vector; the tile, which may be overwritten; partial sums to add
 /// first (or null) with their stride; the destination with its stride; and what to do on the way, or `None` for partial
@@ -67,6 +77,7 @@ macro_rules! tiles {
             b_stride: usize,
             last: usize,
             out: *mut $float,
+            to: Option<&InRegisters<'_, $float>>,
         ) {
             let (row, a_step) = match MODE {
                 mode::PACKED => (1, MR),
@@ -97,10 +108,59 @@ macro_rules! tiles {
                 a = a.wrapping_add(a_step);
                 b = b.wrapping_add(b_step);
             }
-            for i in 0..MR {
-                for v in 0..NV {
-                    // SAFETY: `out` has room for MR rows of NV vectors.
-                    unsafe { store(out.add((i * NV + v) * LANES), sums[i][v]) };
+            let Some(&InRegisters { c, stride, finish }) = to else {
+                for i in 0..MR {
+                    for v in 0..NV {
+                        // SAFETY: `out` has room for MR rows of NV vectors.
+                        unsafe { store(out.add((i * NV + v) * LANES), sums[i][v]) };
+                    }
+                }
+                return;
+            };
+            // The operations of `finish` below on sums that are in registers: no way through memory, no masks. Macros, as
+            // a function would be given the sums in memory.
+            macro_rules! each {
+                (|$sum:ident, $i:ident, $v:ident| $result:expr) => {
+                    for $i in 0..MR {
+                        for $v in 0..NV {
+                            let $sum = sums[$i][$v];
+                            // SAFETY: c has MR rows of NV vectors at its stride, as the source has at its own; the row to
+                            // add has NV vectors.
+                            unsafe {
+                                let result = $result;
+                                store(c.add($i * stride + $v * LANES), result);
+                            }
+                        }
+                    }
+                };
+            }
+            macro_rules! descend {
+                ($rate:ident, $i:ident, $v:ident, $gradient:expr) => {{
+                    let gradient = flush($gradient);
+                    let before = load(c.add($i * stride + $v * LANES));
+                    flush(subtract(before, multiply($rate, gradient)))
+                }};
+            }
+            match finish {
+                Finish::Store => each!(|sum, i, v| flush(sum)),
+                &Finish::Add { row } => each!(|sum, i, v| flush(add(sum, load(row.add(v * LANES))))),
+                &Finish::AddRelu { row } => {
+                    each!(|sum, i, v| relu(flush(add(sum, load(row.add(v * LANES))))));
+                }
+                &Finish::ReluSlope { source, stride: source_stride } => each!(|sum, i, v| {
+                    let a = load(source.add(i * source_stride + v * LANES));
+                    flush(multiply(flush(sum), relu_slope(a)))
+                }),
+                &Finish::Descend { exact_inverse: Some(inverse), learning_rate, .. } => {
+                    let (inverse, rate) = (splat(inverse), splat(learning_rate));
+                    each!(|sum, i, v| descend!(rate, i, v, multiply(sum, inverse)));
+                }
+                &Finish::Descend { by, learning_rate, .. } => {
+                    let (by, rate) = (splat(by), splat(learning_rate));
+                    each!(|sum, i, v| descend!(rate, i, v, divide(sum, by)));
+                }
+                Finish::AddOne { .. } | Finish::Divide { .. } | Finish::Multiply { .. } => {
+                    unreachable!("not for registers")
                 }
             }
         }
@@ -404,9 +464,10 @@ macro_rules! x86_vector {
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
     ($module:ident, $float:ident, $vector:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident,
-     $compare:ident, $abs:ident, $keep:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
+     $compare:ident, $class:ident, $subtract:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
         pub(super) mod $module {
-            use super::{Finish, Tiles, mode};
+            use super::{Finish, InRegisters, Tiles, mode};
+            use crate::vector::FLUSHED_CLASSES;
             use std::arch::x86_64::*;
 
             x86_vector!(#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
@@ -438,9 +499,8 @@ macro_rules! avx512 {
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
             #[inline]
             fn flush(vector: Vector) -> Vector {
-                // "Not less than" is true for NaN, which is kept.
-                let kept = $compare::<_CMP_NLT_UQ>($abs(vector), splat($float::MIN_POSITIVE));
-                $keep(kept, vector)
+                // x − x is +0.
+                $subtract(vector, $class::<FLUSHED_CLASSES>(vector), vector, vector)
             }
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
             #[inline]
@@ -465,7 +525,7 @@ macro_rules! avx2 {
     ($module:ident, $float:ident, $vector:ident, $lanes:literal, $integer:ident, $load_mask:ident, $store_mask:ident,
      $compare:ident, $and:ident, $and_not:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
         pub(super) mod $module {
-            use super::{Finish, Tiles, mode};
+            use super::{Finish, InRegisters, Tiles, mode};
             use std::arch::x86_64::*;
 
             x86_vector!(#[target_feature(enable = "avx2,fma")] $float, $vector, $lanes, $($name),+);
@@ -531,7 +591,7 @@ macro_rules! avx2 {
 macro_rules! portable {
     ($module:ident, $float:ident, $lanes:literal) => {
         pub(super) mod $module {
-            use super::{Finish, Tiles, mode};
+            use super::{Finish, InRegisters, Tiles, mode};
 
             pub(in crate::product) type Vector = [$float; LANES];
             pub(in crate::product) const LANES: usize = $lanes;
@@ -626,7 +686,7 @@ portable!(portable_f64, f64, 2);
 #[cfg(target_arch = "x86_64")]
 avx512!(
     avx512_f32, f32, __m512, 16, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_cmp_ps_mask,
-    _mm512_abs_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mask_blend_ps,
+    _mm512_fpclass_ps_mask, _mm512_mask_sub_ps, _mm512_max_ps, _mm512_mask_blend_ps,
     _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps,
     _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps;
     /// 16 by 16: pairs, then fours within each quarter of a vector, then the quarters.
@@ -662,7 +722,7 @@ avx512!(
 #[cfg(target_arch = "x86_64")]
 avx512!(
     avx512_f64, f64, __m512d, 8, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask_storeu_pd, _mm512_cmp_pd_mask,
-    _mm512_abs_pd, _mm512_maskz_mov_pd, _mm512_max_pd, _mm512_mask_blend_pd,
+    _mm512_fpclass_pd_mask, _mm512_mask_sub_pd, _mm512_max_pd, _mm512_mask_blend_pd,
     _mm512_setzero_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_add_pd,
     _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd;
     transpose_through_memory! { #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")] f64 }
