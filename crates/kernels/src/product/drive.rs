@@ -186,7 +186,7 @@ pub(crate) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
         }
         return;
     }
-    let tiles = F::tiles(isa);
+    let tiles = F::tiles_for(isa, product.n);
     let plan = Plan::new(&product, tiles, pool.threads_now());
     let packed = if plan.pack_left {
         scratch.reserve_packed(product.m * product.k);
@@ -256,7 +256,7 @@ pub(crate) unsafe fn run_alone<F: Real + Products>(
         }
         return;
     }
-    let tiles = F::tiles(isa);
+    let tiles = F::tiles_for(isa, product.n);
     let mut plan = Plan::new(&product, tiles, 1);
     let room = workspace.wrapping_add(PACKED_AT * size_of::<f32>() / F::BYTES);
     plan.pack_left &= product.m * product.k * F::BYTES <= PACKED_ROOM * size_of::<f32>();
@@ -301,7 +301,7 @@ impl<F: Real> Product<F> {
 /// As for [`run_alone`], of a product that is small.
 unsafe fn run_small<F: Real + Products>(isa: InstructionSet, product: &Product<F>, workspace: *mut F) {
     let &Product { m, k, n, a, a_row, a_step, c, .. } = product;
-    let tiles = F::tiles(isa);
+    let tiles = F::tiles_for(isa, n);
     let lanes = tiles.lanes;
     let is_packed = product.b_column != 1;
     let (b, b_step) = if is_packed {
@@ -358,7 +358,7 @@ impl<F: Real + Products> Cut<F> {
     /// Cuts for `threads` threads.
     pub(crate) fn new(isa: InstructionSet, product: Product<F>, threads: usize) -> Self {
         let product = product.with_columns();
-        let mut plan = Plan::new(&product, F::tiles(isa), threads);
+        let mut plan = Plan::new(&product, F::tiles_for(isa, product.n), threads);
         plan.pack_left = false;
         Self { product, plan }
     }
@@ -376,7 +376,7 @@ impl<F: Real + Products> Cut<F> {
         let (panel, block) = (task / self.plan.blocks, task % self.plan.blocks);
         let block = Block { panel, block, packed: None, workspace };
         // SAFETY: the caller's promise.
-        unsafe { run_block(isa, F::tiles(isa), &self.product, &self.plan, &block) };
+        unsafe { run_block(isa, F::tiles_for(isa, self.product.n), &self.product, &self.plan, &block) };
     }
 }
 

@@ -40,6 +40,9 @@ pub trait Products: Sized + 'static {
     /// Those for `isa`.
     #[doc(hidden)]
     fn tiles(isa: InstructionSet) -> &'static Tiles<Self>;
+    /// Those for outputs of so many columns: of few, of shorter vectors.
+    #[doc(hidden)]
+    fn tiles_for(isa: InstructionSet, columns: usize) -> &'static Tiles<Self>;
     /// Those of single rows.
     #[doc(hidden)]
     fn rows(isa: InstructionSet) -> &'static RowFns<Self>;
@@ -49,7 +52,7 @@ pub trait Products: Sized + 'static {
 }
 
 macro_rules! products {
-    ($float:ident, $portable:ident, $avx2:ident, $avx512:ident) => {
+    ($float:ident, $portable:ident, $avx2:ident, $avx512:ident, $narrow:ident) => {
         impl Products for $float {
             #[inline]
             fn tiles(isa: InstructionSet) -> &'static Tiles<Self> {
@@ -59,6 +62,14 @@ macro_rules! products {
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx512 => &tile::$avx512::TILES,
                     _ => &tile::$portable::TILES,
+                }
+            }
+            #[inline]
+            fn tiles_for(isa: InstructionSet, columns: usize) -> &'static Tiles<Self> {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 if columns <= tile::$narrow::LANES => &tile::$narrow::TILES,
+                    _ => Self::tiles(isa),
                 }
             }
             #[inline]
@@ -85,8 +96,8 @@ macro_rules! products {
     };
 }
 
-products!(f32, portable_f32, avx2_f32, avx512_f32);
-products!(f64, portable_f64, avx2_f64, avx512_f64);
+products!(f32, portable_f32, avx2_f32, avx512_f32, avx512_half_f32);
+products!(f64, portable_f64, avx2_f64, avx512_f64, avx512_f64);
 
 /// c \[m, n\] = a·b, with one operand stored transposed if `transpose` says so.
 ///
@@ -334,6 +345,25 @@ pub fn bias_gradient<F: Real>(
     });
 }
 
+/// Σ δ of N columns, `from` on, over the first N of `db`; rows in order, in pieces. Returns N.
+#[inline(always)]
+fn sum_columns<F: Real, const N: usize>(fan_out: usize, from: usize, delta: &[F], db: &mut [F]) -> usize {
+    let mut total = [F::ZERO; N];
+    for rows in delta.chunks(PIECE * fan_out) {
+        let mut sums = [F::ZERO; N];
+        for row in rows.chunks_exact(fan_out) {
+            for (sum, &delta) in sums.iter_mut().zip(&row[from..][..N]) {
+                *sum += delta;
+            }
+        }
+        for (total, sum) in total.iter_mut().zip(sums) {
+            *total += sum;
+        }
+    }
+    db[..N].copy_from_slice(&total);
+    N
+}
+
 /// Σ δ / total of some columns.
 pub(crate) struct ColumnSums<'a, F> {
     pub fan_out: usize,
@@ -349,19 +379,28 @@ impl<F: Real> Vectorised for ColumnSums<'_, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Self { fan_out, first, delta, total, db } = self;
-        db.fill(F::ZERO);
-        for rows in delta.chunks(PIECE * fan_out) {
-            let mut sums = [F::ZERO; COLUMNS];
-            for row in rows.chunks_exact(fan_out) {
-                let row = &row[first..][..db.len()];
-                // All of a full group: a loop of known length, kept in registers.
-                if let Ok(row) = <&[F; COLUMNS]>::try_from(row) {
-                    sums.iter_mut().zip(row).for_each(|(sum, &delta)| *sum += delta);
-                } else {
+        if db.len() % 8 == 0 {
+            // In groups of known width, whose sums are vectors in registers.
+            let mut done = 0;
+            while done < db.len() {
+                let from = first + done;
+                done += match &mut db[done..] {
+                    db if db.len() >= 64 => sum_columns::<F, 64>(fan_out, from, delta, db),
+                    db if db.len() >= 32 => sum_columns::<F, 32>(fan_out, from, delta, db),
+                    db if db.len() >= 16 => sum_columns::<F, 16>(fan_out, from, delta, db),
+                    db => sum_columns::<F, 8>(fan_out, from, delta, db),
+                };
+            }
+        } else {
+            db.fill(F::ZERO);
+            for rows in delta.chunks(PIECE * fan_out) {
+                let mut sums = [F::ZERO; COLUMNS];
+                for row in rows.chunks_exact(fan_out) {
+                    let row = &row[first..][..db.len()];
                     sums.iter_mut().zip(row).for_each(|(sum, &delta)| *sum += delta);
                 }
+                db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
             }
-            db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
         }
         db.iter_mut().for_each(|db| *db = (*db / total).flushed());
     }

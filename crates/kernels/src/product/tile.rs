@@ -399,6 +399,32 @@ macro_rules! transpose_through_memory {
     };
 }
 
+/// Transposes 8 by 8 single-precision numbers: pairs, then fours within each half of a vector, then the halves.
+#[cfg(target_arch = "x86_64")]
+macro_rules! transpose_8_by_8 {
+    ($(#[$features:meta])?) => {
+        $(#[$features])?
+        #[inline]
+        fn transpose_block(block: &mut [Vector; LANES]) {
+            let (mut pairs, mut fours) = (*block, *block);
+            for i in (0..8).step_by(2) {
+                pairs[i] = _mm256_unpacklo_ps(block[i], block[i + 1]);
+                pairs[i + 1] = _mm256_unpackhi_ps(block[i], block[i + 1]);
+            }
+            for i in (0..8).step_by(4) {
+                fours[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
+                fours[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
+                fours[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
+                fours[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
+            }
+            for c in 0..4 {
+                block[c] = _mm256_permute2f128_ps::<0x20>(fours[c], fours[4 + c]);
+                block[4 + c] = _mm256_permute2f128_ps::<0x31>(fours[c], fours[4 + c]);
+            }
+        }
+    };
+}
+
 /// The wrappers of one x86 vector type: `first_lanes` makes a mask.
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_vector {
@@ -719,6 +745,16 @@ avx512!(
     }
 );
 
+// Half vectors, for matrices of few columns: a processor does two of them in the time of a whole one, or one as fast.
+#[cfg(target_arch = "x86_64")]
+avx512!(
+    avx512_half_f32, f32, __m256, 8, __mmask8, _mm256_maskz_loadu_ps, _mm256_mask_storeu_ps, _mm256_cmp_ps_mask,
+    _mm256_fpclass_ps_mask, _mm256_mask_sub_ps, _mm256_max_ps, _mm256_mask_blend_ps,
+    _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps,
+    _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps;
+    transpose_8_by_8! { #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")] }
+);
+
 #[cfg(target_arch = "x86_64")]
 avx512!(
     avx512_f64, f64, __m512d, 8, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask_storeu_pd, _mm512_cmp_pd_mask,
@@ -734,26 +770,7 @@ avx2!(
     _mm256_andnot_ps, _mm256_max_ps, _mm256_blendv_ps,
     _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps,
     _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps;
-    /// 8 by 8: pairs, then fours within each half of a vector, then the halves.
-    #[target_feature(enable = "avx2,fma")]
-    #[inline]
-    fn transpose_block(block: &mut [Vector; LANES]) {
-        let (mut pairs, mut fours) = (*block, *block);
-        for i in (0..8).step_by(2) {
-            pairs[i] = _mm256_unpacklo_ps(block[i], block[i + 1]);
-            pairs[i + 1] = _mm256_unpackhi_ps(block[i], block[i + 1]);
-        }
-        for i in (0..8).step_by(4) {
-            fours[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
-            fours[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
-            fours[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
-            fours[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
-        }
-        for c in 0..4 {
-            block[c] = _mm256_permute2f128_ps::<0x20>(fours[c], fours[4 + c]);
-            block[4 + c] = _mm256_permute2f128_ps::<0x31>(fours[c], fours[4 + c]);
-        }
-    }
+    transpose_8_by_8! { #[target_feature(enable = "avx2,fma")] }
 );
 
 #[cfg(target_arch = "x86_64")]

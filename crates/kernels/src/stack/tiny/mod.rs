@@ -97,23 +97,19 @@ impl Tiny for f32 {
     fn tiny(isa: InstructionSet) -> Option<&'static TinyStep<Self>> {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => {
-                Some(&TinyStep {
-                    lanes: 16,
-                    forward: forward_avx512,
-                    backward: backward_avx512,
-                    descend: descend_avx512,
-                })
-            }
+            InstructionSet::Avx512 => Some(&TinyStep {
+                lanes: 16,
+                forward: forward_avx512,
+                backward: backward_avx512,
+                descend: descend_avx512,
+            }),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => {
-                Some(&TinyStep {
-                    lanes: 8,
-                    forward: forward_avx2,
-                    backward: backward_avx2,
-                    descend: descend_avx2,
-                })
-            }
+            InstructionSet::Avx2 => Some(&TinyStep {
+                lanes: 8,
+                forward: forward_avx2,
+                backward: backward_avx2,
+                descend: descend_avx2,
+            }),
             _ => None,
         }
     }
@@ -148,7 +144,10 @@ impl Layout {
     pub(super) fn of(layers: &[StackLayer]) -> Option<Self> {
         let widest = layers.iter().map(|layer| layer.fan_in.max(layer.fan_out)).max()?;
         let (_, hidden) = layers.split_last()?;
-        if layers.iter().any(|layer| layer.fan_in == 0) || widest > LONGEST || hidden.iter().any(|layer| layer.activation.needs_z()) {
+        if layers.iter().any(|layer| layer.fan_in == 0)
+            || widest > LONGEST
+            || hidden.iter().any(|layer| layer.activation.needs_z())
+        {
             return None;
         }
         let places = [16, 8].map(|lanes| layers.iter().map(|layer| Places::of(layer, lanes)).collect());
