@@ -20,8 +20,8 @@
 //! - [`Real`] is `f32` or `f64`. `f32` runs on the vector unit chosen at run time ([`InstructionSet`]); `f64` runs the
 //!   plain loops of [`reference`](mod@reference), compiled for that vector unit.
 //! - **The same bits for any number of threads.** Each output of a product is one chain of multiply-adds along the
-//!   inner dimension, in pieces of [`PIECE`] whose sums are added in order, whoever computes it and in whichever tile;
-//!   sums over a buffer are cut into pieces by its length only. (Another instruction set gives other bits.)
+//!   inner dimension, in pieces of [`PIECE`] whose sums are added in order, whoever computes it and in whichever tile
+//!   (δ·wᵀ of a few rows is a few such chains: [`back_product`]); sums over a buffer are cut into pieces by its length only. (Another instruction set gives other bits.)
 //! - **NaN is never hidden**: no maximum or select here drops one.
 //! - **Denormals** are flushed by value when results are stored: magnitudes below the smallest normal number become 0.
 //!   The floating-point control register is never touched.

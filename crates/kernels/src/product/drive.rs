@@ -8,6 +8,7 @@
 //!         for each tile of the block                                   computed, then finished
 //! ```
 
+use super::dots;
 use super::epilogue::{Finish, Placed, Then, TileSums, place};
 use super::tile::{InRegisters, Tiles, mode};
 use super::vector::{self, RowProduct};
@@ -36,6 +37,8 @@ pub(crate) struct Product<F> {
     pub c: *mut F,
     pub finish: Finish<F>,
     pub then: Then<F>,
+    /// Whether each output's terms are summed as [`dots`] says. They lie side by side in both operands then.
+    pub dots: bool,
 }
 
 // SAFETY: tasks read `a` and `b`, which nobody writes meanwhile, and write disjoint blocks of `c`.
@@ -173,10 +176,14 @@ fn prefetch<F>(first: *const F, stride: usize, rows: usize, width: usize) {
 /// # Safety
 /// The product's pointers are good for its shape, `c` overlaps nothing else.
 pub(crate) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<F>, product: Product<F>) {
-    let product = product.with_columns();
     if product.m == 0 || product.n == 0 {
         return;
     }
+    if product.dots {
+        // SAFETY: the caller's promise.
+        return unsafe { dots::run(pool, &product) };
+    }
+    let product = product.with_columns();
     let isa = pool.instruction_set();
     if let Some(row) = product.as_row(isa) {
         // SAFETY: the caller's promise.
@@ -240,6 +247,10 @@ pub(crate) unsafe fn run_alone<F: Real + Products>(
     product: Product<F>,
     workspace: *mut F,
 ) {
+    if product.dots {
+        // SAFETY: the caller's promise.
+        return unsafe { dots::run_alone(isa, &product) };
+    }
     if product.is_small() {
         // SAFETY: the caller's promise.
         return unsafe { run_small(isa, &product, workspace) };

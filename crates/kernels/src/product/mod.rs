@@ -1,5 +1,6 @@
 //! Matrix products: checked entrances here, the loops in `drive`, the innermost ones in `tile`.
 
+pub(crate) mod dots;
 pub(crate) mod drive;
 pub(crate) mod epilogue;
 mod packed;
@@ -12,6 +13,7 @@ mod vector;
 use crate::isa::{Vectorised, vectorised};
 use crate::update::{Rule, Updated};
 use crate::{InstructionSet, Pool, Real, Scratch};
+use dots::DotsFn;
 use drive::Product;
 use epilogue::{Finish, Then};
 pub use packed::PackedWeights;
@@ -46,6 +48,9 @@ pub trait Products: Sized + 'static {
     /// Those of single rows.
     #[doc(hidden)]
     fn rows(isa: InstructionSet) -> &'static RowFns<Self>;
+    /// Those of few rows by a transposed matrix: `[rows − 1]`.
+    #[doc(hidden)]
+    fn dots(isa: InstructionSet) -> &'static [DotsFn<Self>];
     /// Those of rows by packed panels.
     #[doc(hidden)]
     fn panels(isa: InstructionSet) -> &'static PanelFns<Self>;
@@ -80,6 +85,16 @@ macro_rules! products {
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx512 => &vector::$avx512::ROWS,
                     _ => &vector::$portable::ROWS,
+                }
+            }
+            #[inline]
+            fn dots(isa: InstructionSet) -> &'static [DotsFn<Self>] {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => dots::$avx2::DOTS,
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => dots::$avx512::DOTS,
+                    _ => dots::$portable::DOTS,
                 }
             }
             #[inline]
@@ -141,6 +156,7 @@ pub fn matmul<F: Real>(
         c,
         finish: Finish::Store,
         then: Then::Nothing,
+        dots: false,
     };
     // SAFETY: the lengths have been checked, and `c` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
@@ -185,12 +201,14 @@ pub fn affine<F: Real>(
         c: z.as_mut_ptr(),
         finish: b.map_or(Finish::Store, |b| Finish::Add { row: b.as_ptr() }),
         then: Then::Nothing,
+        dots: false,
     };
     // SAFETY: the lengths have been checked, and `z` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
 }
 
-/// dx = δ·wᵀ.
+/// dx = δ·wᵀ. Of up to 8 rows and from 32 terms on, a sum is made of sums side by side, of 16 numbers in single precision
+/// and 8 in double: term o goes to sum o mod 16, these are added by halves. Else it is one chain, in the order of terms.
 ///
 /// | argument | shape |
 /// |---|---|
@@ -226,6 +244,7 @@ pub fn back_product<F: Real>(
         c: dx.as_mut_ptr(),
         finish: Finish::Store,
         then: Then::Nothing,
+        dots: dots::are_for(batch, fan_out),
     };
     // SAFETY: the lengths have been checked, and `dx` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };
@@ -309,6 +328,7 @@ fn gradient<F: Real>(
         c: w.as_mut_ptr(),
         finish,
         then,
+        dots: false,
     };
     // SAFETY: the lengths have been checked, and `w` is borrowed mutably.
     unsafe { drive::run(pool, scratch, product) };

@@ -380,7 +380,7 @@ macro_rules! transpose_through_memory {
     ($(#[$features:meta])? $float:ident) => {
         $(#[$features])?
         #[inline]
-        fn transpose_block(block: &mut [Vector; LANES]) {
+        pub(in crate::product) fn transpose_block(block: &mut [Vector; LANES]) {
             let (mut rows, mut columns) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
             for i in 0..LANES {
                 // SAFETY: a row has room for a vector.
@@ -405,7 +405,7 @@ macro_rules! transpose_8_by_8 {
     ($(#[$features:meta])?) => {
         $(#[$features])?
         #[inline]
-        fn transpose_block(block: &mut [Vector; LANES]) {
+        pub(in crate::product) fn transpose_block(block: &mut [Vector; LANES]) {
             let (mut pairs, mut fours) = (*block, *block);
             for i in (0..8).step_by(2) {
                 pairs[i] = _mm256_unpacklo_ps(block[i], block[i + 1]);
@@ -466,7 +466,7 @@ macro_rules! x86_vector {
         }
         $(#[$features])?
         #[inline]
-        fn add(a: Vector, b: Vector) -> Vector {
+        pub(in crate::product) fn add(a: Vector, b: Vector) -> Vector {
             $add(a, b)
         }
         $(#[$features])?
@@ -669,7 +669,7 @@ macro_rules! portable {
                 add(multiply(a, b), c)
             }
             #[inline(always)]
-            fn add(a: Vector, b: Vector) -> Vector {
+            pub(in crate::product) fn add(a: Vector, b: Vector) -> Vector {
                 std::array::from_fn(|i| a[i] + b[i])
             }
             #[inline(always)]
@@ -697,7 +697,7 @@ macro_rules! portable {
                 a.map(|a| if a > 0.0 { 1.0 } else { a })
             }
             #[inline(always)]
-            fn transpose_block(block: &mut [Vector; LANES]) {
+            pub(in crate::product) fn transpose_block(block: &mut [Vector; LANES]) {
                 let rows = *block;
                 *block = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
             }
@@ -718,7 +718,7 @@ avx512!(
     /// 16 by 16: pairs, then fours within each quarter of a vector, then the quarters.
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
     #[inline]
-    fn transpose_block(block: &mut [Vector; LANES]) {
+    pub(in crate::product) fn transpose_block(block: &mut [Vector; LANES]) {
         let (mut pairs, mut fours) = (*block, *block);
         for i in (0..16).step_by(2) {
             pairs[i] = _mm512_unpacklo_ps(block[i], block[i + 1]);

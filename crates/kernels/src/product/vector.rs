@@ -84,7 +84,7 @@ pub(super) unsafe fn run_alone<F: Real>(isa: InstructionSet, product: RowProduct
 }
 
 /// Calls `f(part)` once for each, participant i taking part i wherever it comes in time.
-fn on_own_parts(pool: &Pool, parts: usize, f: impl Fn(usize) + Sync) {
+pub(super) fn on_own_parts(pool: &Pool, parts: usize, f: impl Fn(usize) + Sync) {
     /// Participants that are told apart; further parts fall to whoever comes.
     const TOLD_APART: usize = 64;
     let taken = [const { AtomicBool::new(false) }; TOLD_APART];

@@ -27,6 +27,7 @@ mod weights;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::product::dots;
 use crate::product::drive::Product;
 use crate::product::epilogue::{Finish, Then};
 use crate::update::{Rule, Updated};
@@ -336,6 +337,7 @@ impl<F: Real> Step<'_, F> {
             c: if is_softmax { z } else { kept.a.wrapping_add(at) },
             finish,
             then,
+            dots: false,
         }
     }
 
@@ -371,6 +373,7 @@ impl<F: Real> Step<'_, F> {
             c,
             finish,
             then,
+            dots: dots::are_for(self.input.rows, layer.fan_out),
         })
     }
 
@@ -428,6 +431,7 @@ impl<F: Real> Step<'_, F> {
             c: self.w.wrapping_add(layer.at),
             finish,
             then,
+            dots: false,
         }
     }
 }
