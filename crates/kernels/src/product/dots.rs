@@ -7,15 +7,12 @@
 
 use super::drive::Product;
 use super::epilogue::{Placed, TileSums, place};
-use super::vector::on_own_parts;
+use super::parts::on_own_parts;
+use super::{MOST_FEW_ROWS, PARTED};
 use crate::{InstructionSet, Pool, Real};
 
-/// The most rows of a whole batch.
-const MOST_ROWS: usize = 8;
 /// The least terms of a sum: with fewer, adding up the L sums takes longer than the terms.
 const LEAST_TERMS: usize = 32;
-/// Numbers of b from which on a second thread repays waking it.
-const SERIAL: usize = 32_768;
 
 /// Computes up to two vectors of columns of some rows: `k` terms; a and its stride between rows; b at the first column
 /// and its stride between columns; how many columns; where to put the sums, and its stride between rows.
@@ -24,7 +21,7 @@ pub type DotsFn<F> = unsafe fn(usize, *const F, usize, *const F, usize, usize, *
 /// Whether a batch of so many rows is computed here, with sums of so many terms: a matter of the whole batch, whichever
 /// rows of it a task takes.
 pub(crate) fn are_for(batch: usize, terms: usize) -> bool {
-    batch <= MOST_ROWS && terms >= LEAST_TERMS
+    batch <= MOST_FEW_ROWS && terms >= LEAST_TERMS
 }
 
 /// Runs a product.
@@ -34,11 +31,11 @@ pub(crate) fn are_for(batch: usize, terms: usize) -> bool {
 pub(super) unsafe fn run<F: Real>(pool: &Pool, product: &Product<F>) {
     let isa = pool.instruction_set();
     let panels = product.n.div_ceil(2 * F::tiles(isa).lanes);
-    let parts = if product.k * product.n > SERIAL { pool.threads_now().min(panels) } else { 1 };
+    let parts = if product.k * product.n > PARTED { pool.threads_now().min(panels) } else { 1 };
     // SAFETY: the caller's promise; parts are disjoint ranges of columns.
     let part =
         |part: usize| unsafe { run_panels(isa, product, panels * part / parts, panels * (part + 1) / parts) };
-    if parts == 1 { part(0) } else { on_own_parts(pool, parts, part) }
+    if parts == 1 { part(0) } else { on_own_parts(pool, parts, |_, one| part(one)) }
 }
 
 /// Runs a product on the calling thread.
@@ -88,7 +85,7 @@ macro_rules! dots {
     // Rows, and how many columns go side by side: a divisor of the vector's lanes, so many that sums are in registers.
     ($(#[$features:meta])? $module:ident, $float:ident, [$(($rows:literal, $columns:literal))+]) => {
         pub(super) mod $module {
-            use super::super::tile::$module::{
+            use super::super::lanes::$module::{
                 LANES, add, first_lanes, load, load_lanes, multiply_add, store, transpose_block, zero,
             };
             use super::DotsFn;
@@ -259,7 +256,7 @@ mod tests {
         for isa in InstructionSet::available() {
             for threads in [1, 2, 3] {
                 let pool = Pool::with_instruction_set(threads, isa);
-                for batch in 1..=MOST_ROWS {
+                for batch in 1..=MOST_FEW_ROWS {
                     for (fan_in, fan_out) in [(1, 32), (7, 33), (16, 47), (33, 64), (40, 100), (300, 130)] {
                         check::<f32>(&pool, [batch, fan_in, fan_out], f32::mul_add);
                         check::<f64>(&pool, [batch, fan_in, fan_out], f64::mul_add);

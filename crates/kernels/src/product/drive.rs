@@ -8,11 +8,13 @@
 //!         for each tile of the block                                   computed, then finished
 //! ```
 
-use super::dots;
+use std::ops::Range;
+
 use super::epilogue::{Finish, Placed, Then, TileSums, place};
 use super::tile::{InRegisters, Tiles, mode};
 use super::vector::{self, RowProduct};
 use super::{PIECE, Products};
+use super::{dots, few, parts};
 use crate::activation_kernel::{backward, forward};
 use crate::isa::InstructionSet;
 use crate::pool::Shareable;
@@ -54,7 +56,7 @@ const FEW_ROWS: usize = 28;
 const NEAR: usize = 6_144;
 
 /// What is decided about one product, by its shape.
-struct Plan {
+pub(super) struct Plan {
     /// Tiles along the rows. They share the rows evenly: the first `longer` have one more than `rows_each`.
     tiles: usize,
     rows_each: usize,
@@ -82,9 +84,11 @@ impl Plan {
         let &Product { m, k, n, .. } = product;
         let work = m * k * n;
         let panels = (n + 2 * tiles.lanes - 1) >> (2 * tiles.lanes).trailing_zeros();
-        let threaded = threads > 1 && work > SERIAL;
+        let threaded = threads > 1;
         let pack_left = work > UNPACKED && panels > 2;
-        let pack_right = product.b_column != 1 || (m > FEW_ROWS && k * n > NEAR);
+        // A single panel whose steps follow one another without a gap lies as packing would lay it.
+        let lies_packed = product.b_step == n && (n == tiles.lanes || n == 2 * tiles.lanes);
+        let pack_right = product.b_column != 1 || (m > FEW_ROWS && k * n > NEAR && !lies_packed);
         let one = Self {
             tiles: 1,
             rows_each: m,
@@ -105,6 +109,15 @@ impl Plan {
         }
         let row_tiles = m.div_ceil(tiles.rows());
         let most = ROW_BLOCK / tiles.rows();
+        if threaded && row_tiles * panels <= 8 * threads {
+            // Few tiles: as many equal tasks as threads, or a multiple, panels whole where they come out even.
+            let even = (threads / greatest_common_divisor(panels, threads)).min(row_tiles);
+            let blocks = even.max(row_tiles.div_ceil(most));
+            let row_tiles = row_tiles.next_multiple_of(blocks);
+            let tiles_per_block = row_tiles / blocks;
+            let (rows_each, longer) = (m / row_tiles, m % row_tiles);
+            return Self { tiles: row_tiles, rows_each, longer, tiles_per_block, blocks, ..one };
+        }
         // Fewer tiles to a task where few panels would leave threads without work, but enough to repay packing b.
         let wanted = if threaded { (row_tiles * panels).div_ceil(8 * threads).clamp(4, most) } else { most };
         let blocks = row_tiles.div_ceil(wanted);
@@ -119,10 +132,26 @@ impl Plan {
         }
     }
 
+    /// Of a few rows, by which a matrix is read that lies in the order in which it is needed: nothing is packed.
+    pub(super) fn of_few_rows<F>(product: &Product<F>, tiles: &Tiles<F>) -> Self {
+        Self {
+            pack_left: false,
+            pack_right: false,
+            fetch: false,
+            fetch_output: false,
+            ..Self::new(product, tiles, 1)
+        }
+    }
+
     /// The first row of a tile; of the tile after the last, the number of rows.
     fn first_row(&self, tile: usize) -> usize {
         tile * self.rows_each + tile.min(self.longer)
     }
+}
+
+/// The largest number that divides both, by Euclid's algorithm.
+fn greatest_common_divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
 }
 
 /// Packs a part of the left matrix: task t packs tile t mod tiles of piece t div tiles. The pieces lie one after
@@ -193,8 +222,13 @@ pub(crate) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
         }
         return;
     }
+    // SAFETY: the caller's promise.
+    if unsafe { parts::run(pool, scratch, &product) } {
+        return;
+    }
     let tiles = F::tiles_for(isa, product.n);
-    let plan = Plan::new(&product, tiles, pool.threads_now());
+    let threads = if product.m * product.k * product.n > SERIAL { pool.threads_now() } else { 1 };
+    let plan = Plan::new(&product, tiles, threads);
     let packed = if plan.pack_left {
         scratch.reserve_packed(product.m * product.k);
         let packed = Shareable::new(scratch.packed.as_mut_ptr());
@@ -267,6 +301,10 @@ pub(crate) unsafe fn run_alone<F: Real + Products>(
         }
         return;
     }
+    if let Some(descent) = few::descent_of(&product) {
+        // SAFETY: the caller's promise.
+        return unsafe { few::update_columns(isa, &product, &descent, 0..product.n) };
+    }
     let tiles = F::tiles_for(isa, product.n);
     let mut plan = Plan::new(&product, tiles, 1);
     let room = workspace.wrapping_add(PACKED_AT * size_of::<f32>() / F::BYTES);
@@ -294,7 +332,7 @@ const COLUMN: usize = 16;
 
 impl<F: Real> Product<F> {
     /// Whether its tiles of whole vectors go from registers to their place.
-    fn is_for_registers(&self) -> bool {
+    pub(super) fn is_for_registers(&self) -> bool {
         self.then.is_nothing() && self.finish.is_for_registers()
     }
 
@@ -456,6 +494,26 @@ impl<F: Real> Product<F> {
 impl Plan {
     fn needs_workspace<F>(&self, product: &Product<F>) -> bool {
         self.pack_right || product.k > PIECE
+    }
+}
+
+/// Computes all rows of some panels.
+///
+/// # Safety
+/// As for [`run_block`].
+pub(super) unsafe fn run_panels<F: Real>(
+    isa: InstructionSet,
+    tiles: &Tiles<F>,
+    product: &Product<F>,
+    plan: &Plan,
+    panels: Range<usize>,
+    workspace: *mut F,
+) {
+    for panel in panels {
+        for block in 0..plan.blocks {
+            // SAFETY: the caller's promise.
+            unsafe { run_block(isa, tiles, product, plan, &Block { panel, block, packed: None, workspace }) };
+        }
     }
 }
 

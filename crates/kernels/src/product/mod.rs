@@ -3,8 +3,11 @@
 pub(crate) mod dots;
 pub(crate) mod drive;
 pub(crate) mod epilogue;
+pub(crate) mod few;
+mod lanes;
 mod packed;
 mod panel;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -16,6 +19,7 @@ use crate::{InstructionSet, Pool, Real, Scratch};
 use dots::DotsFn;
 use drive::Product;
 use epilogue::{Finish, Then};
+use few::FewFn;
 pub use packed::PackedWeights;
 use panel::PanelFns;
 use tile::Tiles;
@@ -24,6 +28,12 @@ use vector::RowFns;
 /// The inner dimension is summed in pieces of this many terms: each piece is one chain of multiply-adds, and the
 /// pieces' sums are added in order.
 pub const PIECE: usize = 1024;
+
+/// The most rows of a batch that is of a few rows: its products are bound by going over w, and go their own ways.
+pub(crate) const MOST_FEW_ROWS: usize = 8;
+
+/// Weights from which on a second thread repays waking it for a product of a few rows.
+pub(crate) const PARTED: usize = 32_768;
 
 /// Which operands of [`matmul`] are stored transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -51,6 +61,9 @@ pub trait Products: Sized + 'static {
     /// Those of few rows by a transposed matrix: `[rows − 1]`.
     #[doc(hidden)]
     fn dots(isa: InstructionSet) -> &'static [DotsFn<Self>];
+    /// Those that descend by a batch of few rows: `[rows − 1]`.
+    #[doc(hidden)]
+    fn few(isa: InstructionSet) -> &'static [FewFn<Self>];
     /// Those of rows by packed panels.
     #[doc(hidden)]
     fn panels(isa: InstructionSet) -> &'static PanelFns<Self>;
@@ -73,7 +86,7 @@ macro_rules! products {
             fn tiles_for(isa: InstructionSet, columns: usize) -> &'static Tiles<Self> {
                 match isa {
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx512 if columns <= tile::$narrow::LANES => &tile::$narrow::TILES,
+                    InstructionSet::Avx512 if columns <= lanes::$narrow::LANES => &tile::$narrow::TILES,
                     _ => Self::tiles(isa),
                 }
             }
@@ -95,6 +108,16 @@ macro_rules! products {
                     #[cfg(target_arch = "x86_64")]
                     InstructionSet::Avx512 => dots::$avx512::DOTS,
                     _ => dots::$portable::DOTS,
+                }
+            }
+            #[inline]
+            fn few(isa: InstructionSet) -> &'static [FewFn<Self>] {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx2 => few::$avx2::FEW,
+                    #[cfg(target_arch = "x86_64")]
+                    InstructionSet::Avx512 => few::$avx512::FEW,
+                    _ => few::$portable::FEW,
                 }
             }
             #[inline]

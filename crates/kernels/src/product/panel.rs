@@ -25,7 +25,7 @@ fn fetch_line(at: *const u8) {
 macro_rules! panels {
     ($(#[$features:meta])? $module:ident, $float:ident, rows [$($rows:literal)+]) => {
         pub(super) mod $module {
-            use super::super::tile::$module::{LANES, load, multiply_add, splat, store, zero};
+            use super::super::lanes::$module::{LANES, load, multiply_add, splat, store, zero};
             use super::{PanelFns, fetch_line};
 
             $(#[$features])?

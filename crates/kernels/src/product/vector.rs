@@ -7,11 +7,10 @@
 //! Large products are cut into one contiguous part of the columns per thread, the same in every call: each core's own
 //! cache keeps its part of w.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use super::PIECE;
 use super::epilogue::Finish;
+use super::parts::on_own_parts;
 use super::tile::Tiles;
+use super::{PARTED, PIECE};
 use crate::{InstructionSet, Pool, Real};
 
 /// Vectors of columns computed side by side. Two loads and two multiply-adds a cycle need eight chains to hide four
@@ -26,9 +25,6 @@ pub type RowFn<F> = unsafe fn(usize, *const F, *const F, usize, usize, usize, *m
 
 /// The row kernels of one number type on one instruction set: `[vectors − 1]`.
 pub type RowFns<F> = [RowFn<F>; WIDEST];
-
-/// Weights at which a second thread repays waking it.
-const SERIAL: usize = 32_768;
 
 /// A matrix of one row to be multiplied: w(p, j) of vector v = j / lanes is at
 /// `w[p·step + (v / 2)·pair + (v % 2)·lanes + j % lanes]`, and of a lone last vector at `last_w[p·last_step + …]`.
@@ -60,7 +56,7 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, product: RowProduct<F>) {
     let isa = pool.instruction_set();
     let (tiles, kernels) = (F::tiles(isa), F::rows(isa));
     let pairs = product.n.div_ceil(2 * tiles.lanes);
-    let parts = if product.k * product.n > SERIAL { pool.threads_now().min(pairs) } else { 1 };
+    let parts = if product.k * product.n > PARTED { pool.threads_now().min(pairs) } else { 1 };
     let part = |part: usize| {
         let (first, end) = (pairs * part / parts, pairs * (part + 1) / parts);
         // SAFETY: the caller's promise; parts are disjoint ranges of columns.
@@ -70,7 +66,7 @@ pub(super) unsafe fn run<F: Real>(pool: &Pool, product: RowProduct<F>) {
         part(0);
         return;
     }
-    on_own_parts(pool, parts, part);
+    on_own_parts(pool, parts, |_, one| part(one));
 }
 
 /// Runs a product of one row on the calling thread.
@@ -81,24 +77,6 @@ pub(super) unsafe fn run_alone<F: Real>(isa: InstructionSet, product: RowProduct
     let (tiles, kernels) = (F::tiles(isa), F::rows(isa));
     // SAFETY: the caller's promise.
     unsafe { run_pairs(tiles, kernels, &product, 0, product.n.div_ceil(2 * tiles.lanes)) };
-}
-
-/// Calls `f(part)` once for each, participant i taking part i wherever it comes in time.
-pub(super) fn on_own_parts(pool: &Pool, parts: usize, f: impl Fn(usize) + Sync) {
-    /// Participants that are told apart; further parts fall to whoever comes.
-    const TOLD_APART: usize = 64;
-    let taken = [const { AtomicBool::new(false) }; TOLD_APART];
-    pool.run_as(parts, |participant, task| {
-        if parts > TOLD_APART {
-            return f(task);
-        }
-        // As many tasks as parts, and each takes one: none is left over.
-        let mine = (0..parts)
-            .map(|i| (participant + i) % parts)
-            .find(|&part| !taken[part].swap(true, Ordering::Relaxed))
-            .expect("as many tasks as parts");
-        f(mine);
-    });
 }
 
 /// The columns of the pairs of vectors `first..end`.
@@ -177,7 +155,7 @@ impl<F> RowSums<F> {
 macro_rules! rows {
     ($(#[$features:meta])? $module:ident, $float:ident) => {
         pub(super) mod $module {
-            use super::super::tile::$module::{
+            use super::super::lanes::$module::{
                 LANES, first_lanes, load, load_lanes, multiply_add, splat, store, zero,
             };
             use super::RowFns;

@@ -12,6 +12,9 @@
 //! **By layers**, where the weights are large: each product is cut among the threads, bias, f and f' applied to each
 //! tile while it is at hand, and a layer's weights are updated right after they were read for δ·wᵀ.
 //!
+//! **A few rows**, whatever the weights: layer by layer, and where an update is plain descent, δ·wᵀ and the update in one
+//! pass over w.
+//!
 //! Either way each number is computed by the same chain of operations as by [`affine`](crate::affine),
 //! [`activate`](crate::activate), [`back_product`](crate::back_product),
 //! [`activate_backward`](crate::activate_backward), [`weight_gradient`](crate::weight_gradient) and
@@ -19,6 +22,7 @@
 
 mod by_layers;
 mod by_rows;
+mod few_rows;
 #[cfg(test)]
 mod tests;
 mod tiny;
@@ -227,7 +231,14 @@ impl Stack {
             return sum;
         }
         scratch.reserve_workspace();
-        if self.weights <= by_rows::MOST_WEIGHTS {
+        if input.rows <= few_rows::MOST_ROWS {
+            few_rows::forward(pool, scratch, &step, &cost);
+            let sum = costs[..input.rows].iter().sum::<f64>();
+            if sum.is_finite() {
+                few_rows::backward(pool, scratch, &step);
+            }
+            sum
+        } else if self.weights <= by_rows::MOST_WEIGHTS {
             by_rows::forward_backward(pool, scratch, &step, &cost);
             let sum = costs[..input.rows].iter().sum::<f64>();
             if sum.is_finite() {

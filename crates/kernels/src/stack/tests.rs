@@ -322,6 +322,45 @@ fn tiny_steps_flush_as_their_parts_do() {
     }
 }
 
+/// Widths at and beside whole vectors, layers that are cut among threads and one too narrow for δ·wᵀ side by side.
+const OF_FEW_ROWS: &[&[usize]] =
+    &[&[19, 33, 40, 70, 3], &[32, 64, 32], &[210, 200, 190, 33, 1], &[40, 900], &[5, 31]];
+
+fn few_rows_have_the_bits_of_their_parts<F: Real>(number: &mut usize) {
+    for isa in InstructionSet::available() {
+        for widths in OF_FEW_ROWS {
+            for rows in 1..=few_rows::MOST_ROWS + 1 {
+                for threads in [1, 2, 3] {
+                    let pool = Pool::with_instruction_set(threads, isa);
+                    // Plain descent, by which most is different here, and one of the others.
+                    for rule in [rules()[0], rules()[1 + *number % 4]] {
+                        *number += 1;
+                        let (hidden, output) = (HIDDEN[*number % 4], OUTPUT[*number % 3]);
+                        let mut case = Case::<F>::new(widths, hidden, output, rows);
+                        case.x.iter_mut().step_by(5).for_each(|x| *x = F::ZERO);
+                        case.params.iter_mut().step_by(3).for_each(|w| *w = *w * F::MIN_POSITIVE);
+                        let (fused, oracle) = (case.clone().fused(&pool, rule), case.apart(&pool, rule));
+                        let at = format!(
+                            "{isa:?} {threads} {widths:?} {rows} rows {hidden:?} {output:?} {rule:?}"
+                        );
+                        assert_eq!(fused.cost.to_bits(), oracle.cost.to_bits(), "{at}: cost");
+                        assert!(fused.kept == oracle.kept, "{at}: what is kept");
+                        assert!(fused.dx == oracle.dx, "{at}: dx");
+                        assert!(fused == oracle, "{at}: parameters and state");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_of_a_few_rows_have_the_bits_of_their_parts() {
+    let mut number = 0;
+    few_rows_have_the_bits_of_their_parts::<f32>(&mut number);
+    few_rows_have_the_bits_of_their_parts::<f64>(&mut number);
+}
+
 #[test]
 fn double_precision_too() {
     for isa in InstructionSet::available() {

@@ -30,7 +30,7 @@ pub(super) fn update<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, step: &Step
     let mut tasks = 0;
     for (layer, cut) in cuts.iter_mut().enumerate().take(step.layers.len()) {
         let cut = cut.write(Cut::new(isa, step.weight_product(layer), threads));
-        tasks += cut.tasks() + 1;
+        tasks += cut.tasks();
     }
     let workspace = Shareable::new(scratch.workspace.as_mut_ptr());
     let cuts = &cuts;
@@ -40,7 +40,9 @@ pub(super) fn update<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, step: &Step
             // SAFETY: this is that participant, in a task of the job under way.
             _ => unsafe { pool.workspace(participant) }.as_mut_ptr().cast(),
         };
-        // Last layers first: their tasks are the smaller ones as a rule, but come with what is still in the cache.
+        // Last layers first: their tasks are the smaller ones as a rule, but come with what is still in the cache. The
+        // biases after all weights: between layers of one task each, every other task would be a layer's biases, and
+        // one thread of two would own all products.
         for layer in (0..step.layers.len()).rev() {
             // SAFETY: written above for each layer.
             let cut = unsafe { cuts[layer].assume_init_ref() };
@@ -50,14 +52,10 @@ pub(super) fn update<F: Real>(pool: &Pool, scratch: &mut Scratch<F>, step: &Step
                 return;
             }
             task -= cut.tasks();
-            if task == 0 {
-                update_biases(pool, step, layer);
-                return;
-            }
-            task -= 1;
         }
+        update_biases(pool, step, task);
     };
-    pool.run_as(tasks, task);
+    pool.run_as(tasks + step.layers.len(), task);
 }
 
 /// Updates a layer's biases by Σ δ / W.
