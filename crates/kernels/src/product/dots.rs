@@ -86,9 +86,10 @@ macro_rules! dots {
     ($(#[$features:meta])? $module:ident, $float:ident, [$(($rows:literal, $columns:literal))+]) => {
         pub(super) mod $module {
             use super::super::lanes::$module::{
-                LANES, add, first_lanes, load, load_lanes, multiply_add, store, transpose_block, zero,
+                LANES, Vector, add, first_lanes, load, load_lanes, multiply_add, store, sums_of_each, zero,
             };
             use super::DotsFn;
+            use std::mem::MaybeUninit;
 
             /// Sums of an output side by side, in NV vectors.
             const SUMS: usize = 64 / size_of::<$float>();
@@ -108,7 +109,7 @@ macro_rules! dots {
                 let whole = k / SUMS * SUMS;
                 for first in (0..columns).step_by(LANES) {
                     let group = LANES.min(columns - first);
-                    let mut blocks = [[zero(); LANES]; M];
+                    let mut blocks = [[const { MaybeUninit::<Vector>::uninit() }; LANES]; M];
                     let mut j = 0;
                     while j < group {
                         let mut sums = [[[zero(); NV]; J]; M];
@@ -157,23 +158,17 @@ macro_rules! dots {
                                         of[v] = add(of[v], of[v + vectors]);
                                     }
                                 }
-                                blocks[i][j + c] = of[0];
+                                blocks[i][j + c].write(of[0]);
                             }
                         }
                         j += J;
                     }
                     for i in 0..M {
-                        transpose_block(&mut blocks[i]);
-                        let block = &mut blocks[i];
-                        let mut rows = LANES;
-                        while rows > 1 {
-                            rows /= 2;
-                            for row in 0..rows {
-                                block[row] = add(block[row], block[row + rows]);
-                            }
-                        }
+                        blocks[i][j.min(LANES)..].fill(MaybeUninit::new(zero()));
+                        // SAFETY: all of them are written.
+                        let block = unsafe { &*blocks[i].as_ptr().cast::<[Vector; LANES]>() };
                         // SAFETY: `out` has room for M rows of whole vectors.
-                        unsafe { store(out.add(i * out_stride + first), block[0]) };
+                        unsafe { store(out.add(i * out_stride + first), sums_of_each(block)) };
                     }
                 }
             }

@@ -82,9 +82,9 @@ pub(crate) unsafe fn run<F: Real>(pool: &Pool, back: &Product<F>, update: &Produ
         }
     };
     if parts == 1 {
-        part(0)
+        part(0);
     } else {
-        on_own_parts(pool, parts, |_, one| part(one))
+        on_own_parts(pool, parts, |_, one| part(one));
     }
     true
 }
@@ -128,26 +128,27 @@ unsafe fn run_panel<F: Real>(
 }
 
 macro_rules! few {
-    // The batch's rows, and how many rows of w go side by side.
-    ($(#[$features:meta])? $module:ident, $float:ident, [$(($rows:literal, $columns:literal))+]) => {
+    // The batch's rows; how many rows of w go side by side, and how many vectors of each, a multiple of NV.
+    ($(#[$features:meta])? $module:ident, $float:ident, [$(($rows:literal, $side:literal, $width:literal))+]) => {
         pub(super) mod $module {
             use super::super::lanes::$module::{
                 LANES, Vector, add, divide, first_lanes, flush, load, load_lanes, multiply, multiply_add, splat, store,
-                store_lanes, subtract, transpose_block, zero,
+                store_lanes, subtract, sums_of_each, zero,
             };
             use super::{Batch, Descent, FewFn};
+            use std::mem::MaybeUninit;
 
             /// Sums of an output side by side, in NV vectors.
             const SUMS: usize = 64 / size_of::<$float>();
             const NV: usize = SUMS / LANES;
 
-            /// J rows of w; with BACK, what each of them and each of the batch's rows add up to, to be added by halves.
+            /// J rows of w, U vectors of each at a time; with BACK, what each of them and each of the batch's rows add up to, to be added by halves.
             ///
             /// # Safety
             /// x has J numbers in each of M rows, δ `columns` in each of M, w `columns` in each of J.
             $(#[$features])?
             #[inline]
-            unsafe fn descend<const M: usize, const J: usize, const BACK: bool, const INVERSE: bool>(
+            unsafe fn descend<const M: usize, const J: usize, const U: usize, const BACK: bool, const INVERSE: bool>(
                 batch: &Batch<$float>,
                 descent: &Descent<$float>,
                 first: usize,
@@ -164,43 +165,70 @@ macro_rules! few {
                     }
                 }
                 let mut sums = [[[zero(); NV]; J]; M];
+                // U vectors of J rows, stage by stage, so that no operation waits for the one before it.
                 macro_rules! pass {
-                    ($p:ident, $v:ident, |$at:ident| $load:expr, |$to:ident, $new:ident| $store:expr) => {
-                        for $v in 0..NV {
-                            let mut delta = [zero(); M];
-                            for i in 0..M {
-                                let $at = batch.delta.add(i * batch.delta_stride + $p + $v * LANES);
-                                delta[i] = $load;
+                    ($p:ident, $vectors:expr, |$at:ident, $v:ident| $load:expr, |$to:ident, $new:ident| $store:expr) => {{
+                        let (mut before, mut gradient) = ([[zero(); $vectors]; J], [[zero(); $vectors]; J]);
+                        for c in 0..J {
+                            for $v in 0..$vectors {
+                                let $at = w.add(c * stride + $p + $v * LANES).cast_const();
+                                before[c][$v] = $load;
                             }
-                            for c in 0..J {
-                                let $to = w.add(c * stride + $p + $v * LANES);
-                                let $at = $to.cast_const();
-                                let before = $load;
-                                let mut gradient = zero();
-                                for i in 0..M {
-                                    gradient = multiply_add(x[i][c], delta[i], gradient);
+                        }
+                        for i in 0..M {
+                            for $v in 0..$vectors {
+                                let $at = batch.delta.add(i * batch.delta_stride + $p + $v * LANES);
+                                let delta = $load;
+                                for c in 0..J {
+                                    gradient[c][$v] = multiply_add(x[i][c], delta, gradient[c][$v]);
                                     if BACK {
-                                        sums[i][c][$v] = multiply_add(delta[i], before, sums[i][c][$v]);
+                                        let sum = &mut sums[i][c][$v % NV];
+                                        *sum = multiply_add(delta, before[c][$v], *sum);
                                     }
                                 }
-                                let mean = if INVERSE { multiply(gradient, by) } else { divide(gradient, by) };
-                                let $new = flush(subtract(before, multiply(rate, flush(mean))));
+                            }
+                        }
+                        macro_rules! each {
+                            (|$sum:ident, $old:ident| $result:expr) => {
+                                for c in 0..J {
+                                    for v in 0..$vectors {
+                                        let ($sum, $old) = (gradient[c][v], before[c][v]);
+                                        gradient[c][v] = $result;
+                                    }
+                                }
+                            };
+                        }
+                        if INVERSE {
+                            each!(|sum, _old| multiply(sum, by));
+                        } else {
+                            each!(|sum, _old| divide(sum, by));
+                        }
+                        each!(|mean, _old| flush(mean));
+                        each!(|mean, _old| multiply(rate, mean));
+                        each!(|step, old| subtract(old, step));
+                        each!(|new, _old| flush(new));
+                        for c in 0..J {
+                            for $v in 0..$vectors {
+                                let ($to, $new) = (w.add(c * stride + $p + $v * LANES), gradient[c][$v]);
                                 $store;
                             }
                         }
-                    };
+                    }};
                 }
-                let whole = columns / SUMS * SUMS;
                 let mut p = 0;
                 // SAFETY: as above; the last numbers are loaded and stored by as many lanes as there are.
                 unsafe {
-                    while p < whole {
-                        pass!(p, v, |at| load(at), |to, new| store(to, new));
+                    while p + U * LANES <= columns {
+                        pass!(p, U, |at, v| load(at), |to, new| store(to, new));
+                        p += U * LANES;
+                    }
+                    while p + SUMS <= columns {
+                        pass!(p, NV, |at, v| load(at), |to, new| store(to, new));
                         p += SUMS;
                     }
                     if p < columns {
                         let lanes = |v: usize| first_lanes(LANES.min((columns - p).saturating_sub(v * LANES)));
-                        pass!(p, v, |at| load_lanes(at, lanes(v)), |to, new| store_lanes(to, new, lanes(v)));
+                        pass!(p, NV, |at, v| load_lanes(at, lanes(v)), |to, new| store_lanes(to, new, lanes(v)));
                     }
                 }
                 let mut halved = [[zero(); J]; M];
@@ -223,7 +251,7 @@ macro_rules! few {
             /// As of [`FewFn`].
             $(#[$features])?
             #[inline]
-            unsafe fn rows_of_w<const M: usize, const J: usize, const BACK: bool, const INVERSE: bool>(
+            unsafe fn rows_of_w<const M: usize, const J: usize, const U: usize, const BACK: bool, const INVERSE: bool>(
                 batch: &Batch<$float>,
                 descent: &Descent<$float>,
                 rows: usize,
@@ -234,7 +262,7 @@ macro_rules! few {
             ) {
                 for first in (0..rows).step_by(LANES) {
                     let group = LANES.min(rows - first);
-                    let mut blocks = [[zero(); LANES]; M];
+                    let mut blocks = [[const { MaybeUninit::<Vector>::uninit() }; LANES]; M];
                     let mut j = 0;
                     while j < group {
                         let row = first + j;
@@ -242,17 +270,17 @@ macro_rules! few {
                         unsafe {
                             let w = w.add(row * stride);
                             if j + J <= group {
-                                let of = descend::<M, J, BACK, INVERSE>(batch, descent, row, w, stride, columns);
+                                let of = descend::<M, J, U, BACK, INVERSE>(batch, descent, row, w, stride, columns);
                                 for i in 0..M {
                                     for c in 0..J {
-                                        blocks[i][j + c] = of[i][c];
+                                        blocks[i][j + c].write(of[i][c]);
                                     }
                                 }
                                 j += J;
                             } else {
-                                let of = descend::<M, 1, BACK, INVERSE>(batch, descent, row, w, stride, columns);
+                                let of = descend::<M, 1, U, BACK, INVERSE>(batch, descent, row, w, stride, columns);
                                 for i in 0..M {
-                                    blocks[i][j] = of[i][0];
+                                    blocks[i][j].write(of[i][0]);
                                 }
                                 j += 1;
                             }
@@ -262,23 +290,17 @@ macro_rules! few {
                         continue;
                     }
                     for i in 0..M {
-                        transpose_block(&mut blocks[i]);
-                        let block = &mut blocks[i];
-                        let mut rows = LANES;
-                        while rows > 1 {
-                            rows /= 2;
-                            for row in 0..rows {
-                                block[row] = add(block[row], block[row + rows]);
-                            }
-                        }
+                        blocks[i][group..].fill(MaybeUninit::new(zero()));
+                        // SAFETY: all of them are written.
+                        let block = unsafe { &*blocks[i].as_ptr().cast::<[Vector; LANES]>() };
                         // SAFETY: `sums` has room for M rows of whole vectors.
-                        unsafe { store(sums.add(i * sums_stride + first), block[0]) };
+                        unsafe { store(sums.add(i * sums_stride + first), sums_of_each(block)) };
                     }
                 }
             }
 
             $(#[$features])?
-            unsafe fn few<const M: usize, const J: usize>(
+            unsafe fn few<const M: usize, const J: usize, const U: usize>(
                 batch: &Batch<$float>,
                 descent: &Descent<$float>,
                 rows: usize,
@@ -291,46 +313,46 @@ macro_rules! few {
                 // SAFETY: the caller's promise.
                 unsafe {
                     match (sums, descent.is_inverse) {
-                        (Some(to), true) => rows_of_w::<M, J, true, true>(batch, descent, rows, w, stride, columns, to),
-                        (Some(to), false) => rows_of_w::<M, J, true, false>(batch, descent, rows, w, stride, columns, to),
-                        (None, true) => rows_of_w::<M, J, false, true>(batch, descent, rows, w, stride, columns, nowhere),
-                        (None, false) => rows_of_w::<M, J, false, false>(batch, descent, rows, w, stride, columns, nowhere),
+                        (Some(to), true) => rows_of_w::<M, J, U, true, true>(batch, descent, rows, w, stride, columns, to),
+                        (Some(to), false) => rows_of_w::<M, J, U, true, false>(batch, descent, rows, w, stride, columns, to),
+                        (None, true) => rows_of_w::<M, J, U, false, true>(batch, descent, rows, w, stride, columns, nowhere),
+                        (None, false) => rows_of_w::<M, J, U, false, false>(batch, descent, rows, w, stride, columns, nowhere),
                     }
                 }
             }
 
-            pub(in crate::product) static FEW: &[FewFn<$float>] = &[$(few::<$rows, $columns>),+];
+            pub(in crate::product) static FEW: &[FewFn<$float>] = &[$(few::<$rows, $side, $width>),+];
         }
     };
 }
 
-few!(portable_f32, f32, [(1, 1)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)]);
-few!(portable_f64, f64, [(1, 1)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)]);
+few!(portable_f32, f32, [(1, 1, 4)(2, 1, 4)(3, 1, 4)(4, 1, 4)(5, 1, 4)(6, 1, 4)(7, 1, 4)(8, 1, 4)]);
+few!(portable_f64, f64, [(1, 1, 4)(2, 1, 4)(3, 1, 4)(4, 1, 4)(5, 1, 4)(6, 1, 4)(7, 1, 4)(8, 1, 4)]);
 #[cfg(target_arch = "x86_64")]
 few!(
     #[target_feature(enable = "avx2,fma")]
     avx2_f32,
     f32,
-    [(1, 2)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)]
+    [(1, 2, 2)(2, 1, 2)(3, 1, 2)(4, 1, 2)(5, 1, 2)(6, 1, 2)(7, 1, 2)(8, 1, 2)]
 );
 #[cfg(target_arch = "x86_64")]
 few!(
     #[target_feature(enable = "avx2,fma")]
     avx2_f64,
     f64,
-    [(1, 2)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)]
+    [(1, 2, 2)(2, 1, 2)(3, 1, 2)(4, 1, 2)(5, 1, 2)(6, 1, 2)(7, 1, 2)(8, 1, 2)]
 );
 #[cfg(target_arch = "x86_64")]
 few!(
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
     avx512_f32,
     f32,
-    [(1, 4)(2, 2)(3, 2)(4, 2)(5, 1)(6, 1)(7, 1)(8, 1)]
+    [(1, 2, 2)(2, 2, 2)(3, 2, 2)(4, 2, 2)(5, 1, 4)(6, 1, 4)(7, 1, 4)(8, 1, 4)]
 );
 #[cfg(target_arch = "x86_64")]
 few!(
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
     avx512_f64,
     f64,
-    [(1, 4)(2, 2)(3, 2)(4, 2)(5, 1)(6, 1)(7, 1)(8, 1)]
+    [(1, 2, 2)(2, 2, 2)(3, 2, 2)(4, 2, 2)(5, 1, 4)(6, 1, 4)(7, 1, 4)(8, 1, 4)]
 );

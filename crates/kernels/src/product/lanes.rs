@@ -26,6 +26,27 @@ macro_rules! transpose_through_memory {
     };
 }
 
+/// The sum of each vector of a block, in its lane of one vector: halves of the vector are added, lane l and l + L/2, then
+/// halves of that, and so on.
+macro_rules! sums_by_transposing {
+    ($(#[$features:meta])?) => {
+        $(#[$features])?
+        #[inline]
+        pub(in crate::product) fn sums_of_each(block: &[Vector; LANES]) -> Vector {
+            let mut block = *block;
+            transpose_block(&mut block);
+            let mut rows = LANES;
+            while rows > 1 {
+                rows /= 2;
+                for row in 0..rows {
+                    block[row] = add(block[row], block[row + rows]);
+                }
+            }
+            block[0]
+        }
+    };
+}
+
 /// Transposes 8 by 8 single-precision numbers: pairs, then fours within each half of a vector, then the halves.
 #[cfg(target_arch = "x86_64")]
 macro_rules! transpose_8_by_8 {
@@ -48,6 +69,29 @@ macro_rules! transpose_8_by_8 {
                 block[c] = _mm256_permute2f128_ps::<0x20>(fours[c], fours[4 + c]);
                 block[4 + c] = _mm256_permute2f128_ps::<0x31>(fours[c], fours[4 + c]);
             }
+        }
+    };
+}
+
+/// [`sums_by_transposing`] of 8 single-precision numbers, by fewer shuffles: where two vectors' halves are added, one of
+/// them keeps both. The order in which vectors are paired leaves each sum in its lane.
+#[cfg(target_arch = "x86_64")]
+macro_rules! sums_of_8 {
+    ($(#[$features:meta])?) => {
+        $(#[$features])?
+        #[inline]
+        pub(in crate::product) fn sums_of_each(block: &[Vector; LANES]) -> Vector {
+            let halves = |i: usize| {
+                let (a, b) = (block[i], block[i + 4]);
+                add(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b))
+            };
+            let quarters = |i: usize| {
+                let (a, b) = (_mm256_castps_pd(halves(i)), _mm256_castps_pd(halves(i + 1)));
+                let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+                add(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+            };
+            let (a, b) = (quarters(0), quarters(2));
+            add(_mm256_shuffle_ps::<0x88>(a, b), _mm256_shuffle_ps::<0xdd>(a, b))
         }
     };
 }
@@ -117,7 +161,7 @@ macro_rules! x86_vector {
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
     ($module:ident, $float:ident, $vector:ident, $lanes:literal, $mask:ident, $load_mask:ident, $store_mask:ident,
-     $compare:ident, $class:ident, $subtract:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
+     $compare:ident, $class:ident, $subtract:ident, $max:ident, $blend:ident, $($name:ident),+ ; $($block:item)+) => {
         pub(super) mod $module {
             use crate::vector::FLUSHED_CLASSES;
             use std::arch::x86_64::*;
@@ -165,7 +209,7 @@ macro_rules! avx512 {
             pub(in crate::product) fn relu_slope(a: Vector) -> Vector {
                 $blend($compare::<_CMP_GT_OQ>(a, zero()), a, splat(1.0))
             }
-            $transpose
+            $($block)+
         }
     };
 }
@@ -173,7 +217,7 @@ macro_rules! avx512 {
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx2 {
     ($module:ident, $float:ident, $vector:ident, $lanes:literal, $integer:ident, $load_mask:ident, $store_mask:ident,
-     $compare:ident, $and:ident, $and_not:ident, $max:ident, $blend:ident, $($name:ident),+ ; $transpose:item) => {
+     $compare:ident, $and:ident, $and_not:ident, $max:ident, $blend:ident, $($name:ident),+ ; $($block:item)+) => {
         pub(super) mod $module {
             use std::arch::x86_64::*;
 
@@ -231,7 +275,7 @@ macro_rules! avx2 {
             pub(in crate::product) fn relu_slope(a: Vector) -> Vector {
                 $blend(a, splat(1.0), $compare::<_CMP_GT_OQ>(a, zero()))
             }
-            $transpose
+            $($block)+
         }
     };
 }
@@ -322,6 +366,7 @@ macro_rules! portable {
                 let rows = *block;
                 *block = std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]));
             }
+            sums_by_transposing!();
         }
     };
 }
@@ -363,6 +408,26 @@ avx512!(
             block[12 + c] = _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high);
         }
     }
+    /// As of 8 numbers, one halving more.
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+    #[inline]
+    pub(in crate::product) fn sums_of_each(block: &[Vector; LANES]) -> Vector {
+        let halves = |i: usize| {
+            let (a, b) = (block[i], block[i + 4]);
+            add(_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b))
+        };
+        let quarters = |i: usize| {
+            let (a, b) = (halves(i), halves(i + 8));
+            add(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b))
+        };
+        let eighths = |i: usize| {
+            let (a, b) = (_mm512_castps_pd(quarters(i)), _mm512_castps_pd(quarters(i + 1)));
+            let (low, high) = (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+            add(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+        };
+        let (a, b) = (eighths(0), eighths(2));
+        add(_mm512_shuffle_ps::<0x88>(a, b), _mm512_shuffle_ps::<0xdd>(a, b))
+    }
 );
 
 // Half vectors, for matrices of few columns: a processor does two of them in the time of a whole one, or one as fast.
@@ -382,6 +447,7 @@ avx512!(
     _mm512_setzero_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_add_pd,
     _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd;
     transpose_through_memory! { #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")] f64 }
+    sums_by_transposing! { #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")] }
 );
 
 #[cfg(target_arch = "x86_64")]
@@ -391,6 +457,7 @@ avx2!(
     _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps,
     _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps;
     transpose_8_by_8! { #[target_feature(enable = "avx2,fma")] }
+    sums_of_8! { #[target_feature(enable = "avx2,fma")] }
 );
 
 #[cfg(target_arch = "x86_64")]
@@ -400,4 +467,5 @@ avx2!(
     _mm256_setzero_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_add_pd,
     _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd;
     transpose_through_memory! { #[target_feature(enable = "avx2,fma")] f64 }
+    sums_by_transposing! { #[target_feature(enable = "avx2,fma")] }
 );

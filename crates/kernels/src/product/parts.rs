@@ -72,9 +72,9 @@ pub(super) unsafe fn run<F: Real + Products>(
         }
     };
     if parts == 1 {
-        part(0, 0)
+        part(0, 0);
     } else {
-        on_own_parts(pool, parts, part)
+        on_own_parts(pool, parts, part);
     }
     true
 }
