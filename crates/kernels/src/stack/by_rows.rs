@@ -7,12 +7,22 @@ use crate::{Pool, Real, Scratch};
 
 /// Weights up to which every thread may read all of them: 512 KiB in single precision, half of a core's second cache
 /// on current server processors.
-pub(super) const MOST_WEIGHTS: usize = 131_072;
+const MOST_WEIGHTS: usize = 131_072;
+/// Weights a layer up to which going by layers loses more on its regions, four a layer, than going by rows on reading
+/// weights from the third cache,
+const SMALL_LAYER: usize = 32_768;
+/// as long as there are no more than so many: 1.5 MiB in single precision.
+const MOST_OF_SMALL_LAYERS: usize = 393_216;
 /// Multiply-adds up to which one thread is faster than two: about a microsecond and a half, against the half
 /// microsecond that a parallel region costs.
 const SERIAL: usize = 100_000;
 /// Rows in a block at most.
 const BLOCK: usize = 64;
+
+/// Whether layers that have so many weights together go by rows.
+pub(super) fn is_for(layers: usize, weights: usize) -> bool {
+    weights <= MOST_WEIGHTS || weights <= (layers * SMALL_LAYER).min(MOST_OF_SMALL_LAYERS)
+}
 
 /// Activations, costs and δ of all rows.
 pub(super) fn forward_backward<F: Real>(

@@ -238,7 +238,7 @@ impl Stack {
                 few_rows::backward(pool, scratch, &step);
             }
             sum
-        } else if self.weights <= by_rows::MOST_WEIGHTS {
+        } else if by_rows::is_for(self.layers.len(), self.weights) {
             by_rows::forward_backward(pool, scratch, &step, &cost);
             let sum = costs[..input.rows].iter().sum::<f64>();
             if sum.is_finite() {
