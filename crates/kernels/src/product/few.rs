@@ -146,6 +146,8 @@ macro_rules! few {
             ///
             /// # Safety
             /// x has J numbers in each of M rows, δ `columns` in each of M, w `columns` in each of J.
+            // Where a vector is a whole line, NV is 1.
+            #[allow(clippy::modulo_one)]
             $(#[$features])?
             #[inline]
             unsafe fn descend<const M: usize, const J: usize, const U: usize, const BACK: bool, const INVERSE: bool>(

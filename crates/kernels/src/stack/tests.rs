@@ -338,7 +338,7 @@ fn few_rows_have_the_bits_of_their_parts<F: Real>(number: &mut usize) {
                         let (hidden, output) = (HIDDEN[*number % 4], OUTPUT[*number % 3]);
                         let mut case = Case::<F>::new(widths, hidden, output, rows);
                         case.x.iter_mut().step_by(5).for_each(|x| *x = F::ZERO);
-                        case.params.iter_mut().step_by(3).for_each(|w| *w = *w * F::MIN_POSITIVE);
+                        case.params.iter_mut().step_by(3).for_each(|w| *w *= F::MIN_POSITIVE);
                         let (fused, oracle) = (case.clone().fused(&pool, rule), case.apart(&pool, rule));
                         let at = format!(
                             "{isa:?} {threads} {widths:?} {rows} rows {hidden:?} {output:?} {rule:?}"
