@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let arguments = arguments::join_flag_values(std::env::args_os());
     let matches = match arguments::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(refused) => return arguments::explain(&refused),
+        Err(refused) => return arguments::refuse(&refused),
     };
     // A panic has told its story by the hook; what is left is the exit code.
     match catch_unwind(AssertUnwindSafe(|| commands::run(&matches))).unwrap_or_else(|_| std::process::exit(2))

@@ -44,6 +44,31 @@ pub fn name(activation: Activation) -> &'static str {
     NAMES.iter().find(|(_, known)| std::mem::discriminant(known) == kind).map_or("unnamed", |&(name, _)| name)
 }
 
+/// f' as a formula in the number that it is taken from: a, or z where [`Activation::needs_z`].
+///
+/// ```
+/// use deltarule::activation::{Activation, derivative_formula};
+/// assert_eq!(derivative_formula(Activation::Sigmoid), "a · (1 − a)");
+/// ```
+#[must_use]
+pub fn derivative_formula(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Identity => "1",
+        Activation::Sigmoid => "a · (1 − a)",
+        Activation::Tanh => "1 − a²",
+        Activation::Relu => "1 where a > 0, else 0",
+        Activation::LeakyRelu { .. } => "1 where a > 0, else the slope",
+        Activation::Elu { .. } => "1 where a > 0, else a + α",
+        Activation::Selu => "λ where a > 0, else a + λα",
+        Activation::Gelu => "Φ(z) + z · φ(z)",
+        Activation::Silu => "σ(z) · (1 + z · (1 − σ(z)))",
+        Activation::Mish => "ω + z · (1 − ω²) · σ(z), ω = tanh(ln(1 + eᶻ))",
+        Activation::Softplus => "1 − e⁻ᵃ",
+        Activation::Exp => "a",
+        Activation::Softmax => "a matrix over the row",
+    }
+}
+
 /// The initialiser that keeps the signal's variance through a layer with this activation.
 ///
 /// | activation | initialiser | source |

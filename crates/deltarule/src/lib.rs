@@ -47,7 +47,7 @@
 //! | [`optimizer`], [`schedule`] | how parameters follow their gradient, and how fast |
 //! | [`trainer`] | forward · cost · backward · update, and the epochs around them |
 //! | [`event`], [`control`] | what a run tells, and what may be asked of it |
-//! | [`metric`], [`gradient_check`] | figures; backpropagation against finite differences |
+//! | [`metric`], [`explain`], [`gradient_check`] | figures; a gradient taken apart; backpropagation against finite differences |
 //! | [`model`] | encoder, networks and figures in one file; predicts and evaluates |
 //! | [`store`], [`checkpoint`], [`run_folder`], [`atomic_file`] | files that are whole or not there |
 //! | [`mod@run`], [`mod@bench`] | all of it put together; how fast it is |
@@ -84,6 +84,7 @@ pub mod dataset;
 pub mod encoder;
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod gradient_check;
 pub mod init;
 pub mod layer;

@@ -327,6 +327,26 @@ impl Loss {
         }
     }
 
+    /// What a row's cost (before its weight) sends back to an output, ∂C/∂z where [fused](Self::is_fused) and else ∂C/∂ŷ;
+    /// the formula of it; and the target as the cost sees it, smoothed. `outputs` is how many the network has.
+    pub(crate) fn slope_of(&self, z: f64, a: f64, y: f64, outputs: usize) -> (f64, &'static str, f64) {
+        let seen = match self.cost {
+            Cost::CrossEntropy => self.smoothed(y, outputs),
+            Cost::BinaryCrossEntropy => self.smoothed(y, 2),
+            _ => y,
+        };
+        let formula = match self.cost {
+            Cost::Absolute => "sign(ŷ − y)",
+            Cost::Huber { .. } => "ŷ − y, but not beyond ±delta",
+            Cost::Pinball { .. } => "1 − q where ŷ > y, −q where ŷ < y",
+            Cost::Poisson if !self.is_fused() => "1 − y/ŷ",
+            _ => "ŷ − y",
+        };
+        // Of a softmax the outputs are not separate, but each one's slope is.
+        let slope = if self.cost == Cost::CrossEntropy { a - seen } else { self.output_cost(z, a, y).1 };
+        (slope, formula, seen)
+    }
+
     fn smoothed<F: Real>(&self, y: F, classes: usize) -> F {
         if self.label_smoothing == 0.0 {
             return y;

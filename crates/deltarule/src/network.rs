@@ -55,6 +55,8 @@ pub struct Workspace<F: Real> {
     costs: Vec<f64>,
     embedding_spare: Vec<F>,
     zeros: Option<Zeros>,
+    /// How the last forward pass was run: the backward pass differentiates what that one computed.
+    pass: Pass,
 }
 
 impl<F: Real> Workspace<F> {
@@ -203,7 +205,15 @@ impl<F: Real> Network<F> {
         }
         let kept = self.layers.iter().enumerate().map(|(i, layer)| layer.keep(rows, i == last)).collect();
         let zeros = Zeros::of_first(&self.layers, rows);
-        Workspace { rows, kept, scratch, costs: vec![0.0; rows], embedding_spare, zeros }
+        Workspace {
+            rows,
+            kept,
+            scratch,
+            costs: vec![0.0; rows],
+            embedding_spare,
+            zeros,
+            pass: Pass::Inference,
+        }
     }
 
     /// Bytes that [`Network::workspace`] takes for `rows` rows, packing space apart, from the spec alone.
@@ -257,6 +267,7 @@ impl<F: Real> Network<F> {
         index: usize,
         pass: Pass,
     ) {
+        ws.pass = pass;
         let (before, after) = ws.kept.split_at_mut(index);
         let (input, kept) = (self.input_of(before, ws.zeros.as_ref(), batch), &mut after[0]);
         let params = self.layer_params(index);
@@ -298,7 +309,8 @@ impl<F: Real> Network<F> {
     }
 
     /// The backward pass, from δ_L in the workspace: every gradient over `grads`, every δ in the workspace.
-    /// `batch` is that of the forward pass before; `total` is W.
+    /// `batch` is that of the forward pass before, `total` is W. What that pass computed is differentiated: after one of
+    /// [`Pass::Inference`], nothing is dropped and batch normalisation's statistics are constants.
     pub fn backward(
         &self,
         pool: &Pool,
@@ -341,6 +353,7 @@ impl<F: Real> Network<F> {
             );
             return;
         }
+        let pass = ws.pass;
         let (before, after) = ws.kept.split_at_mut(index);
         let kept = &mut after[0];
         let params = self.layer_params(index);
@@ -351,14 +364,16 @@ impl<F: Real> Network<F> {
             }
             Layer::BatchNorm(layer) => {
                 let dx = before.last_mut().map(|kept| &mut kept.delta[..]);
-                layer.backward(pool, batch.rows, params, kept, total, grads, dx);
+                layer.backward(pool, batch.rows, params, pass, kept, total, grads, dx);
             }
             Layer::LayerNorm(layer) => {
                 let dx = before.last_mut().map(|kept| &mut kept.delta[..]);
                 layer.backward(pool, batch.rows, params, kept, total, grads, dx);
             }
             Layer::Dropout(layer) => {
-                layer.backward(batch.rows, kept);
+                if pass != Pass::Inference {
+                    layer.backward(batch.rows, kept);
+                }
                 if let Some(before) = before.last_mut() {
                     let cells = batch.rows * layer.units;
                     before.delta[..cells].copy_from_slice(&kept.delta[..cells]);
@@ -401,7 +416,7 @@ impl<F: Real> Network<F> {
                 let mut kept = ws.kept[0].clone();
                 // δ stands already: with f = identity the activation's factor is 1.
                 let linear = BatchNorm { units: layer.units, activation: Activation::Identity };
-                linear.backward(pool, batch.rows, params, &mut kept, F::ONE, &mut spare, Some(dx));
+                linear.backward(pool, batch.rows, params, ws.pass, &mut kept, F::ONE, &mut spare, Some(dx));
             }
             Layer::LayerNorm(layer) => {
                 let mut spare = vec![F::ZERO; 2 * layer.units];

@@ -115,9 +115,12 @@ impl<F: Real> Vectorised for Forward<'_, F> {
         let values = self.values;
         match self.activation {
             Activation::Identity => {}
-            // Where nothing is to be flushed, nothing waits for it.
+            // Where nothing is to be flushed, nothing waits for it. No closure: on its own it would be without the instruction
+            // set, and take its multiply-adds one by one from the C library (3-7-2: 0.75 µs a step instead of 0.1).
             Activation::Sigmoid if !F::SIGMOID_CAN_BE_SUBNORMAL => {
-                values.iter_mut().for_each(|value| *value = value.vector_sigmoid::<FMA>());
+                for value in values {
+                    *value = value.vector_sigmoid::<FMA>();
+                }
             }
             Activation::Sigmoid => each!(values, z => z.vector_sigmoid::<FMA>()),
             Activation::Tanh => each!(values, z => z.vector_tanh::<FMA>()),
@@ -202,7 +205,9 @@ impl<F: Real> Vectorised for SubtractMax<'_, F> {
                 lanes.into_iter().fold(-F::INFINITY, F::max)
             };
             let max = rest.iter().fold(max, |max, &z| max.max(z));
-            row.iter_mut().for_each(|z| *z -= max);
+            for z in row.iter_mut() {
+                *z -= max;
+            }
         }
     }
 }
@@ -220,7 +225,9 @@ impl<F: Real> Vectorised for Normalise<'_, F> {
     fn run<const FMA: bool>(self) {
         for row in self.values.chunks_exact_mut(self.units) {
             let sum = row_sum(row);
-            row.iter_mut().for_each(|a| *a = (*a / sum).flushed());
+            for a in row.iter_mut() {
+                *a = (*a / sum).flushed();
+            }
         }
     }
 }
@@ -261,7 +268,9 @@ fn log_softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]
             sum += row_sum(powers);
         }
         let ln = sum.ln();
-        row.iter_mut().for_each(|z| *z = (*z - ln).flushed());
+        for z in row.iter_mut() {
+            *z = (*z - ln).flushed();
+        }
     }
 }
 
@@ -343,7 +352,9 @@ impl<F: Real> Vectorised for SoftmaxBackward<'_, F> {
             }
             let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
             let sum = rest.iter().zip(upstream_rest).fold(sum, |sum, (&a, &g)| sum + a * g);
-            delta.iter_mut().zip(a).for_each(|(g, &a)| *g = (a * (*g - sum)).flushed());
+            for (g, &a) in delta.iter_mut().zip(a) {
+                *g = (a * (*g - sum)).flushed();
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod catalogue;
 mod check;
 mod demo;
 mod evaluate;
+mod explain;
 mod inspect;
 mod pages;
 mod predict;
@@ -31,6 +32,7 @@ pub fn run(matches: &ArgMatches) -> Result<Outcome> {
         "evaluate" => evaluate::evaluate(arguments, &console),
         "predict" => predict::predict(arguments, &console),
         "inspect" => inspect::inspect(arguments, &console),
+        "explain" => explain::explain(arguments, &console),
         "check" => check::check(arguments, &console),
         "bench" => bench::bench(arguments, &console),
         "datasets" => catalogue::datasets(&console),

@@ -1,6 +1,7 @@
 //! Numbers, names and tables as people read them: pure functions, numbers in, text out.
 
 pub mod figures;
+pub mod ledger;
 pub mod plan;
 pub mod run;
 pub mod table;

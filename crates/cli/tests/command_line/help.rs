@@ -4,13 +4,14 @@ use std::path::Path;
 
 use crate::place::Place;
 
-const PAGES: [(&str, &[&str]); 13] = [
+const PAGES: [(&str, &[&str]); 14] = [
     ("deltarule", &["--help"]),
     ("train-short", &["train", "-h"]),
     ("train", &["train", "--help"]),
     ("evaluate", &["evaluate", "--help"]),
     ("predict", &["predict", "--help"]),
     ("inspect", &["inspect", "--help"]),
+    ("explain", &["explain", "--help"]),
     ("check", &["check", "--help"]),
     ("bench", &["bench", "--help"]),
     ("datasets", &["datasets", "--help"]),
@@ -58,7 +59,7 @@ fn completions_man_pages_and_schema_are_whole() {
     assert_eq!(document["shell"], "bash");
     assert!(place.run(["man"]).is_done().out.contains(".TH deltarule 1"));
     let written = place.run(["man", "pages"]);
-    assert_eq!(written.is_done().out.lines().count(), 11, "{written:#?}");
+    assert_eq!(written.is_done().out.lines().count(), 12, "{written:#?}");
     let page = String::from_utf8(place.read("pages/deltarule-train.1")).unwrap();
     assert!(page.contains(".TH deltarule-train 1") && page.contains("learning\\-rate"), "{page}");
     assert_eq!(place.run(["schema"]).json(), deltarule::config::json_schema());

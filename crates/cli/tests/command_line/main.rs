@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod contracts;
+mod explain;
 mod formats;
 mod help;
 mod interruption;

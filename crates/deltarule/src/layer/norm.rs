@@ -95,19 +95,21 @@ impl BatchNorm {
         }
     }
 
-    /// Turns `kept.delta` into δ, writes γ's and β's gradients and, where wanted, ∂C/∂x.
+    /// Turns `kept.delta` into δ, writes γ's and β's gradients and, where wanted, ∂C/∂x: of a forward pass of
+    /// [`Pass::Inference`], whose statistics do not depend on x, γ·δ/√(σ²+ε).
     pub fn backward<F: Real>(
         &self,
         pool: &Pool,
         rows: usize,
         params: &[F],
+        pass: Pass,
         kept: &mut Kept<F>,
         total: F,
         grads: &mut [F],
         dx: Option<&mut [F]>,
     ) {
         let units = self.units;
-        let sums_are_totals = F::from_f64(1.0 / rows as f64);
+        let sums_are_totals = if pass == Pass::Inference { F::ZERO } else { F::from_f64(1.0 / rows as f64) };
         delta_and_gradient(pool, self.activation, units, rows, kept, grads);
         if let Some(dx) = dx {
             // Σδ and Σδ·x̂ over the batch are β's and γ's gradients before the division by the total weight.

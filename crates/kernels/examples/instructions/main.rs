@@ -38,10 +38,16 @@ const KERNELS: [Kernel; 17] = [
     ("sigmoid 64x128", |pool| sweep(pool, Activation::Sigmoid)),
     ("tanh 64x128", |pool| sweep(pool, Activation::Tanh)),
     ("softmax 64x10", softmax),
-    ("step descend 2-8-1, 4 rows", |pool| step(pool, &[2, 8, 1], 4, DESCEND)),
-    ("step descend 16-64-64-1, 64 rows", |pool| step(pool, &[16, 64, 64, 1], 64, DESCEND)),
-    ("step adam 16-64-64-1, 64 rows", |pool| step(pool, &[16, 64, 64, 1], 64, adam())),
+    ("step descend 2-8-1, 4 rows", |pool| step(pool, RELU, &[2, 8, 1], 4, DESCEND)),
+    ("step descend 3-7-2 sigmoid, 4 rows", |pool| step(pool, SIGMOID, &[3, 7, 2], 4, DESCEND)),
+    ("step descend 64-64-64-1, 1 row", |pool| step(pool, RELU, &[64, 64, 64, 1], 1, DESCEND)),
+    ("step descend 16-64-64-1, 64 rows", |pool| step(pool, RELU, &[16, 64, 64, 1], 64, DESCEND)),
+    ("step adam 16-64-64-1, 64 rows", |pool| step(pool, RELU, &[16, 64, 64, 1], 64, adam())),
 ];
+
+/// f of the hidden layers and of the output.
+const RELU: [Activation; 2] = [Activation::Relu, Activation::Identity];
+const SIGMOID: [Activation; 2] = [Activation::Sigmoid; 2];
 
 /// A rate so small that a second call works on numbers of the same size.
 const DESCEND: Rule<f32> = Rule::Descend { learning_rate: 1e-6 };
@@ -186,22 +192,29 @@ fn softmax(pool: &Pool) {
 }
 
 /// A step of layers with relu, the last one with an identity and half the squared error.
-fn step(pool: &Pool, widths: &[usize], rows: usize, rule: Rule<f32>) {
+fn step(pool: &Pool, [hidden, output]: [Activation; 2], widths: &[usize], rows: usize, rule: Rule<f32>) {
     let mut layers = Vec::new();
     let mut at = 0;
     for (index, pair) in widths.windows(2).enumerate() {
         let last = index + 2 == widths.len();
-        let activation = if last { Activation::Identity } else { Activation::Relu };
+        let activation = if last { output } else { hidden };
         layers.push(StackLayer { fan_in: pair[0], fan_out: pair[1], activation, at });
         at += pair[0] * pair[1] + pair[1];
     }
-    let mut kept: Vec<Kept> = layers.iter().map(|layer| Kept::new(rows * layer.fan_out)).collect();
+    // Only an output's z is kept, and that where it is not a.
+    let kept = |layer: &StackLayer| {
+        let is_output = layer.at == layers[layers.len() - 1].at;
+        Kept::new(rows * layer.fan_out, is_output && layer.activation != Activation::Identity)
+    };
+    let mut kept: Vec<Kept> = layers.iter().map(kept).collect();
     let stack = Stack::new(layers);
-    let (x, targets) = (draw(rows * widths[0]), draw(rows));
+    let outputs = widths[widths.len() - 1];
+    let (x, targets) = (draw(rows * widths[0]), draw(rows * outputs));
     let (mut params, mut costs, mut scratch) = (Params::new(at), vec![0.0; rows], Scratch::new());
     count(|| {
         let input =
             StepInput { rows, x: &x, total: rows as f32, rule: &rule, squared_error_from: Some(&targets) };
+        // Called where the network is not tiny; those here have one output.
         let cost = |output: OutputRows<'_, f32>| {
             for (i, row) in output.rows.enumerate() {
                 let delta = output.a[i] - targets[row];
@@ -233,18 +246,19 @@ impl Params {
 
 /// What a step keeps of a layer whose f' does not need z.
 struct Kept {
+    z: Vec<f32>,
     a: Vec<f32>,
     delta: Vec<f32>,
 }
 
 impl Kept {
-    fn new(cells: usize) -> Self {
-        Self { a: vec![0.0; cells], delta: vec![0.0; cells] }
+    fn new(cells: usize, with_z: bool) -> Self {
+        Self { z: vec![0.0; if with_z { cells } else { 0 }], a: vec![0.0; cells], delta: vec![0.0; cells] }
     }
 }
 
 impl KeepsRows<f32> for Kept {
     fn layer_rows(&mut self) -> LayerRows<'_, f32> {
-        LayerRows { z: &mut [], a: &mut self.a, delta: &mut self.delta }
+        LayerRows { z: &mut self.z, a: &mut self.a, delta: &mut self.delta }
     }
 }

@@ -222,6 +222,11 @@ pub(crate) unsafe fn run<F: Real + Products>(pool: &Pool, scratch: &mut Scratch<
         }
         return;
     }
+    if product.is_small() {
+        scratch.reserve_workspace();
+        // SAFETY: the caller's promise; the workspace is the caller's.
+        return unsafe { run_small(isa, &product, scratch.workspace.as_mut_ptr()) };
+    }
     // SAFETY: the caller's promise.
     if unsafe { parts::run(pool, scratch, &product) } {
         return;

@@ -1,0 +1,90 @@
+//! Which parameter: a place in one of the network's tensors.
+
+use std::fmt;
+
+use deltarule_kernels::Real;
+
+use crate::error::{ErrorKind, Result};
+use crate::layer::TensorKind;
+use crate::network::Network;
+
+/// A parameter by its tensor's name and its place there: `layers.0.w,2,5` is the weight from the first layer's input 2 to
+/// its unit 5.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// `layers.0.w`, as [`Network::tensors`] has it.
+    pub tensor: String,
+    /// One number for each of the tensor's dimensions, from 0.
+    pub place: Vec<usize>,
+}
+
+/// A parameter found in a network.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub layer: usize,
+    pub kind: TensorKind,
+    /// Place in the flat buffer.
+    pub at: usize,
+    /// Place in the tensor; of a tensor of one dimension the second is 0.
+    pub place: [usize; 2],
+    /// Number of the tensor among those of its layer and kind.
+    pub number: usize,
+}
+
+impl Parameter {
+    /// The weight of layer `layer` from input `from` to unit `to`.
+    #[must_use]
+    pub fn weight(layer: usize, from: usize, to: usize) -> Self {
+        Self { tensor: format!("layers.{layer}.w"), place: vec![from, to] }
+    }
+
+    /// The bias of layer `layer`'s unit `to`.
+    #[must_use]
+    pub fn bias(layer: usize, to: usize) -> Self {
+        Self { tensor: format!("layers.{layer}.b"), place: vec![to] }
+    }
+
+    /// Finds it.
+    pub(super) fn find<F: Real>(&self, network: &Network<F>) -> Result<Found> {
+        let Some(tensor) = network.tensors().iter().find(|tensor| tensor.name == self.tensor) else {
+            let known: Vec<_> = network
+                .tensors()
+                .iter()
+                .map(|tensor| format!("{} {:?}", tensor.name, tensor.shape))
+                .collect();
+            return Err(refused(self, format!("one of {}", known.join(", ")), "give a tensor that there is"));
+        };
+        let fits = self.place.len() == tensor.shape.len()
+            && self.place.iter().zip(&tensor.shape).all(|(place, size)| place < size);
+        if !fits {
+            let bounds: Vec<_> = tensor.shape.iter().map(|size| format!("0 to {}", size - 1)).collect();
+            let expected = format!("{} is {:?}: {}", tensor.name, tensor.shape, bounds.join(", then "));
+            return Err(refused(self, expected, "give a place inside it"));
+        }
+        let mut offset = 0;
+        for (place, size) in self.place.iter().zip(&tensor.shape) {
+            offset = offset * size + place;
+        }
+        let alike = network.tensors().iter().filter(|t| t.layer == tensor.layer && t.kind == tensor.kind);
+        let number = alike.take_while(|t| t.name != tensor.name).count();
+        let place = [self.place[0], self.place.get(1).copied().unwrap_or(0)];
+        Ok(Found { layer: tensor.layer, kind: tensor.kind, at: tensor.range.start + offset, place, number })
+    }
+}
+
+fn refused(parameter: &Parameter, expected: String, next: &str) -> crate::Error {
+    ErrorKind::BadSetting {
+        setting: "the parameter".into(),
+        got: parameter.to_string(),
+        expected,
+        next: next.into(),
+    }
+    .into()
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tensor)?;
+        self.place.iter().try_for_each(|place| write!(f, ",{place}"))
+    }
+}
