@@ -126,7 +126,7 @@ impl<F: Real> Anatomy<'_, F> {
             Layer::Dropout(_) => from.iter().zip(&kept.extra).map(|(g, m)| g * m.to_f64()).collect(),
             Layer::BatchNorm(_) => {
                 let mut back = from.to_vec();
-                for unit in 0..units {
+                for (unit, scale) in params[..units].iter().enumerate() {
                     let cells = || (0..rows).map(|row| row * units + unit);
                     let mean = |of: &dyn Fn(usize) -> f64| cells().map(of).sum::<f64>() / rows as f64;
                     let (level, along) = if self.pass == Pass::Inference {
@@ -134,7 +134,7 @@ impl<F: Real> Anatomy<'_, F> {
                     } else {
                         (mean(&|cell| from[cell]), mean(&|cell| from[cell] * kept.extra[cell].to_f64()))
                     };
-                    let scale = params[unit].to_f64() * kept.statistics[units + unit].to_f64();
+                    let scale = scale.to_f64() * kept.statistics[units + unit].to_f64();
                     for cell in cells() {
                         back[cell] = scale * (from[cell] - level - kept.extra[cell].to_f64() * along);
                     }

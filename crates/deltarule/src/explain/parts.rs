@@ -93,7 +93,7 @@ impl<F: Real> Anatomy<'_, F> {
                 factors.extend(self.delta_factors(layer, row, second, reach));
             }
             TensorKind::Bias | TensorKind::Shift => {
-                factors.extend(self.delta_factors(layer, row, first, reach))
+                factors.extend(self.delta_factors(layer, row, first, reach));
             }
             TensorKind::Scale => {
                 factors.push(self.normalised_quantity(layer, row, first));

@@ -23,7 +23,7 @@ use deltarule_kernels::{
 /// A kernel's name, with its shape as batch x fan_in x fan_out, and what sets it up and has it counted.
 type Kernel = (&'static str, fn(&Pool));
 
-const KERNELS: [Kernel; 17] = [
+const KERNELS: [Kernel; 19] = [
     ("affine 64x784x128", |pool| forward(pool, [64, 784, 128])),
     ("affine 4x8x3", |pool| forward(pool, [4, 8, 3])),
     ("packed row 1x784x128", |pool| packed_row(pool, 784, 128)),
