@@ -114,9 +114,15 @@ impl VectorMath for f32 {
 
     #[inline(always)]
     fn vector_tanh<const FMA: bool>(self) -> Self {
+        // Below 2⁻¹³, x: the next term, x³/3, is less than a quarter of a unit in the last place. There the exponential's powers
+        // of x would be below the smallest normal number, which takes a processor longer.
+        const SMALL: f32 = 1.0 / 8192.0;
+        let magnitude = self.abs();
+        let at_least = if magnitude < SMALL { SMALL } else { magnitude };
         // tanh |x| = −t / (t + 2) with t = e^(−2|x|) − 1, which keeps its digits near 0.
-        let t = (-2.0 * self.abs()).vector_exp_m1::<FMA>();
-        (-t / (t + 2.0)).copysign(self)
+        let t = (-2.0 * at_least).vector_exp_m1::<FMA>();
+        let tanh = (-t / (t + 2.0)).copysign(self);
+        if magnitude < SMALL { self } else { tanh }
     }
 
     #[inline(always)]
