@@ -15,8 +15,8 @@ pub(super) fn explain() -> Command {
         .about("Take a gradient apart into the factors of the chain rule")
         .long_about(
             "Take a gradient apart: the forward and the backward pass of a row (or of several, as a batch), where the \
-             signal went from layer to layer, and of one parameter the product of the chain rule's factors, each with \
-             its value, its formula and what it is made of, down to the cost. What the parts give is held against the \
+             signal went from layer to layer, what the output hangs on column by column, and of one parameter the \
+             product of the chain rule's factors, each with its value, its formula and what it is made of, down to the cost. What the parts give is held against the \
              number that the backward pass stored. Nothing is dropped, and batch normalisation goes by its running \
              statistics.",
         )
@@ -55,6 +55,12 @@ pub(super) fn explain() -> Command {
                 .value_name("TENSOR,I…")
                 .value_parser(parameter)
                 .help("Any parameter by its tensor's name and its place there, such as layers.0.b,3"),
+        )
+        .arg(
+            Arg::new("output")
+                .long("output")
+                .value_name("NAME")
+                .help("The class or target whose columns are told [default: the most probable class of the first row]"),
         )
         .arg(
             Arg::new("as")

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::ArgMatches;
 use deltarule::config::resolve;
 use deltarule::encoder::Encoder;
-use deltarule::explain::{Account, Anatomy, Names, Parameter, Reach, Stage};
+use deltarule::explain::{Account, Anatomy, Columns, Names, Parameter, Reach, Stage, four_digits};
 use deltarule::layer::Pass;
 use deltarule::model::{Members, Model};
 use deltarule::network::Network;
@@ -61,6 +61,7 @@ struct Asked {
     layer: Option<usize>,
     reach: Reach,
     member: usize,
+    output: Option<String>,
 }
 
 impl Asked {
@@ -76,6 +77,7 @@ impl Asked {
                 depth: number("depth").unwrap_or(usual.depth),
             },
             member: number("member").unwrap_or(1),
+            output: matches.get_one::<String>("output").cloned(),
         }
     }
 }
@@ -119,7 +121,28 @@ fn one<F: Real>(
     let names = names_of(model.encoder(), span);
     let batch = data.range(0, data.rows);
     let anatomy = Anatomy::new(pool, network, &loss, &regularization, batch, Pass::Inference, &names);
-    Ok(anatomy.account(asked.parameter.as_ref(), asked.layer, asked.reach)?)
+    let mut account = anatomy.account(asked.parameter.as_ref(), asked.layer, asked.reach)?;
+    let output = output_of(asked, &names, anatomy.outputs())?;
+    let gradient = anatomy.input_gradient(pool, output);
+    account.columns = Some(Columns {
+        output: names.outputs[output].clone(),
+        shares: gradient.by_column(model.encoder(), table, &rows)?,
+    });
+    Ok(account)
+}
+
+/// The output that was asked for: by the name that is shown, or by the class alone.
+fn output_of<F: Real>(asked: &Asked, names: &Names, outputs: &[F]) -> Result<usize> {
+    let Some(said) = &asked.output else {
+        let first = outputs[..names.outputs.len()].iter().enumerate();
+        return Ok(first.max_by(|(_, a), (_, b)| a.to_f64().total_cmp(&b.to_f64())).map_or(0, |(at, _)| at));
+    };
+    let is_it =
+        |name: &&String| *name == said || name.split_once(" = ").is_some_and(|(_, class)| class == said);
+    match names.outputs.iter().position(|name| is_it(&name)) {
+        Some(output) => Ok(output),
+        None => bail!("--output {said}: no such output; expected one of {}", names.outputs.join(", ")),
+    }
 }
 
 /// Columns and classes. A binary task's one output is the probability of its second class.
@@ -145,6 +168,9 @@ fn text(account: &Account, style: Style) -> String {
         parts.push(table.text(style));
     }
     parts.push(format!("cost  {}", figure(account.cost)));
+    if let Some(columns) = &account.columns {
+        parts.push(columns_text(columns, style));
+    }
     if !account.flow.is_empty() {
         parts.push(flow_text(&account.flow, style));
     }
@@ -155,6 +181,25 @@ fn text(account: &Account, style: Style) -> String {
     parts.push(table.text(style));
     parts.push(ledger::text(account, style));
     parts.join("\n\n")
+}
+
+/// What an output hangs on: the largest shares.
+fn columns_text(columns: &Columns, style: Style) -> String {
+    const SHOWN: usize = 10;
+    let title = format!("{} hangs on", columns.output);
+    let mut table = Table::new(&[
+        (&title, Align::Left),
+        ("∂ŷ/∂column", Align::Right),
+        ("gradient × input", Align::Right),
+    ]);
+    for share in columns.shares.iter().take(SHOWN) {
+        let gradient = share.gradient.map_or_else(String::new, four_digits);
+        table.row([share.column.clone(), gradient, four_digits(share.times_input)]);
+    }
+    let rest = columns.shares.len().saturating_sub(SHOWN);
+    let rest =
+        if rest > 0 { format!("\n{}", counted(rest, "more column", "more columns")) } else { String::new() };
+    format!("{}{rest}", table.text(style))
 }
 
 /// Where the signal went, from the output to the first layer.

@@ -137,6 +137,7 @@ mod tests {
             cost: 0.0,
             flow: Vec::new(),
             largest: Vec::new(),
+            columns: None,
             ledger: Quantity { value, ..sum.clone() },
             difference,
             tolerance: 1e-5,

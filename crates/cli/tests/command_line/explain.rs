@@ -47,6 +47,17 @@ fn the_parts_give_what_was_stored_and_bear_the_tables_names() {
         let ratio = flow[flow.len() - 1]["left"].as_f64().unwrap() / flow[0]["sent"].as_f64().unwrap();
         assert!((factors.product::<f64>() - ratio).abs() <= 1e-5 * ratio, "{document}");
     }
+    let document = place.run(["explain", "first", "flowers.csv", "--row", "7", "--json"]).json();
+    let columns = document["columns"]["shares"].as_array().unwrap();
+    let named: Vec<_> = columns.iter().map(|share| share["column"].as_str().unwrap()).collect();
+    assert!(
+        named.len() == 3 && ["length", "width", "colour"].iter().all(|name| named.contains(name)),
+        "{document}"
+    );
+    assert!(
+        columns.iter().all(|share| (share["column"] == "colour") != share["gradient"].is_number()),
+        "{document}"
+    );
     let words = place.run(["explain", "first", "flowers.csv", "--row", "7", "--weight", "0,0,1"]);
     assert!(words.is_done().out.contains("the weight from length to unit 1"), "{words:#?}");
     let words = place.run(["explain", "first", "flowers.csv", "--layer", "0", "--threads", "1"]);
@@ -69,6 +80,7 @@ fn what_is_not_there_is_refused() {
     refused(&["--weight", "5,0,0"], &["layers.5.w", "one of layers.0.w"]);
     refused(&["--parameter", "layers.0.b,1,2"], &["layers.0.b,1,2", "layers.0.b is [4]"]);
     refused(&["--layer", "8"], &["the layer", "got 8", "with parameters: 0, "]);
+    refused(&["--output", "blue"], &["--output blue", "kind = tall"]);
     refused(&["--member", "2"], &["--member 2", "1 network"]);
     place.write("other.csv", "length,colour,kind\n1,red,low\n");
     place.run(["explain", "first", "other.csv"]).is_refused(&["width"]);

@@ -68,7 +68,7 @@ pub use options::{DatetimePart, EncoderOptions, NumericEncoding, Scaling, Target
 pub use rows::{UsableRows, strata, usable_rows};
 pub use target::{infer_task, skewed_target};
 
-use category::Form;
+use category::{CategoryRecipe, Form};
 use features::{Feature, Recipe};
 use target::TargetEncoder;
 use values::{Numbers, needed, not_finite};
@@ -271,6 +271,55 @@ impl Encoder {
             }
         }
         names
+    }
+
+    /// Of which of the [`feature_columns`](Self::feature_columns) each of the [`feature_names`](Self::feature_names) is made.
+    #[must_use]
+    pub fn feature_origins(&self) -> Vec<usize> {
+        let features = || self.stored.features.iter().map(|feature| &feature.recipe).enumerate();
+        let category = |recipe: &Recipe, form: fn(&CategoryRecipe) -> usize| match recipe {
+            Recipe::Category(recipe) => form(recipe),
+            _ => 0,
+        };
+        let mut origins = Vec::with_capacity(self.shape.fan_in());
+        let mut extend = |column: usize, numbers: usize| origins.extend(std::iter::repeat_n(column, numbers));
+        features().for_each(|(column, recipe)| extend(column, recipe.dense_width()));
+        let dimension = |recipe: &CategoryRecipe| recipe.embedded().map_or(0, |table| table.dimension);
+        features().for_each(|(column, recipe)| extend(column, category(recipe, dimension)));
+        let one_hot =
+            |recipe: &CategoryRecipe| if recipe.form == Form::OneHot { recipe.cardinality() } else { 0 };
+        features().for_each(|(column, recipe)| extend(column, category(recipe, one_hot)));
+        origins
+    }
+
+    /// How fast each dense number of these rows moves with the column that it is made of, per unit of that column,
+    /// `[rows × dense]`. Numbers made of categories and datetimes do not move, nor does a missing value.
+    ///
+    /// # Errors
+    /// As [`encode_features`](Self::encode_features).
+    pub fn slopes(&self, table: &Table, rows: &[u32]) -> Result<Vec<f64>> {
+        let width = self.shape.dense;
+        let mut slopes = vec![0.0; rows.len() * width];
+        let mut at = 0;
+        for feature in &self.stored.features {
+            if let Recipe::Number(recipe) = &feature.recipe {
+                let values = Numbers::of(needed(table, &feature.name)?)?.gather(rows);
+                for (row, value) in values.into_iter().enumerate() {
+                    recipe.slopes(value, &mut slopes[row * width + at..][..recipe.width()]);
+                }
+            }
+            at += feature.recipe.dense_width();
+        }
+        Ok(slopes)
+    }
+
+    /// How fast the target, in its own units, moves with an output of a regression that is `z`; 1 of other tasks.
+    #[must_use]
+    pub fn target_slope(&self, output: usize, z: f64) -> f64 {
+        // Central differences: decoding is a line, or an exponential of one.
+        const STEP: f64 = 1e-6;
+        let decode = |z| self.stored.target.decode(output, z);
+        (decode(z + STEP) - decode(z - STEP)) / (2.0 * STEP)
     }
 
     /// What was noticed while fitting.

@@ -71,6 +71,24 @@ impl NumberRecipe {
         }
     }
 
+    /// How fast each of those numbers moves with the value: central differences of [`write`](Self::write), which is
+    /// piecewise linear but for soft limits; at an edge of two bins the mean of both sides. Nothing moves of a missing value.
+    pub(super) fn slopes(&self, value: f64, out: &mut [f64]) {
+        out.fill(0.0);
+        if value.is_nan() {
+            return;
+        }
+        let range = self.edges.last().zip(self.edges.first()).map(|(last, first)| last - first);
+        let size = self.scale.map(|scale| scale.spread).or(range).unwrap_or(1.0);
+        let step = 1e-6 * size.max(1e-6 * value.abs());
+        let mut below = vec![0.0; out.len()];
+        self.write(value + step, out);
+        self.write(value - step, &mut below);
+        for (above, below) in out.iter_mut().zip(below) {
+            *above = (*above - below) / (2.0 * step);
+        }
+    }
+
     /// Appends the names of the numbers that come of the column.
     pub(super) fn name(&self, column: &str, names: &mut Vec<String>) {
         if self.scale.is_some() {

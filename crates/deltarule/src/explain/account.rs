@@ -3,7 +3,7 @@
 use deltarule_kernels::Real;
 use serde::Serialize;
 
-use super::{Anatomy, Parameter, Quantity, Reach, Stage, tolerance};
+use super::{Anatomy, ColumnShare, Parameter, Quantity, Reach, Stage, tolerance};
 use crate::error::{ErrorKind, Result};
 use crate::layer::{Pass, Tensor, TensorKind};
 
@@ -23,12 +23,24 @@ pub struct Account {
     pub flow: Vec<Stage>,
     /// The largest gradients, of the network or of one layer.
     pub largest: Vec<Largest>,
+    /// What one of the outputs hangs on, where that was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Columns>,
     /// The gradient taken apart.
     pub ledger: Quantity,
     /// [`Quantity::largest_difference`] of it.
     pub difference: f64,
     /// At most so much may that be: [`tolerance`].
     pub tolerance: f64,
+}
+
+/// What an output hangs on, column by column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Columns {
+    /// The output.
+    pub output: String,
+    /// Each column's share, the largest |gradient × input| first.
+    pub shares: Vec<ColumnShare>,
 }
 
 /// One output of a row.
@@ -87,6 +99,7 @@ impl<F: Real> Anatomy<'_, F> {
             cost: self.cost,
             flow: self.flow(),
             largest: largest.into_iter().map(named).collect(),
+            columns: None,
             difference: ledger.largest_difference(),
             ledger,
             tolerance: tolerance::<F>(),

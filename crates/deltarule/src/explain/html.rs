@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Account, Parts, Quantity, Stage, four_digits as number};
+use super::{Account, Columns, Parts, Quantity, Stage, four_digits as number};
 
 impl Account {
     /// The account as a page that stands by itself. `title` says what was explained, of which rows.
@@ -28,6 +28,9 @@ impl Account {
                 let _ = writeln!(page, "<tr><td>{name}</td><td class=\"n\">{value}</td></tr>");
             }
             page.push_str("</table>\n");
+        }
+        if let Some(columns) = &self.columns {
+            put_columns(columns, &mut page);
         }
         if !self.flow.is_empty() {
             page.push_str("<h2>Where the signal went</h2>\n");
@@ -131,6 +134,34 @@ fn put(of: &Quantity, share: Option<f64>, page: &mut String) {
     page.push_str("</details>\n");
 }
 
+/// What an output hangs on: the largest shares, with a bar for gradient × input.
+fn put_columns(columns: &Columns, page: &mut String) {
+    const SHOWN: usize = 15;
+    let largest = columns.shares.first().map_or(0.0, |share| share.times_input.abs());
+    let _ = writeln!(
+        page,
+        "<h2>What {} hangs on</h2>\n<table><tr><th>column</th><th class=\"n\">∂ŷ/∂column</th><th class=\"n\">gradient × \
+         input</th><th></th></tr>",
+        escaped(&columns.output)
+    );
+    for share in columns.shares.iter().take(SHOWN) {
+        let gradient = share.gradient.map_or_else(String::new, number);
+        let width = if largest > 0.0 { 160.0 * share.times_input.abs() / largest } else { 0.0 };
+        let colour = if share.times_input < 0.0 { "#bf8700" } else { "#0969da" };
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td class=\"n\">{gradient}</td><td class=\"n\">{}</td><td><svg width=\"160\" height=\"10\"><rect \
+             width=\"{width:.1}\" height=\"10\" fill=\"{colour}\"/></svg></td></tr>",
+            escaped(&share.column),
+            number(share.times_input)
+        );
+    }
+    page.push_str("</table>\n");
+    if columns.shares.len() > SHOWN {
+        let _ = writeln!(page, "<p class=\"note\">The {SHOWN} largest of {}.</p>", columns.shares.len());
+    }
+}
+
 /// Each stage's two factors as bars on a logarithmic scale, from 1 in the middle: to the left the signal shrinks.
 fn picture(flow: &[Stage]) -> String {
     const LEFT: f64 = 190.0;
@@ -220,7 +251,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::{Largest, Lost, Output, Through};
+    use crate::explain::{ColumnShare, Largest, Lost, Output, Through};
 
     #[test]
     fn a_page_stands_by_itself_and_shows_names_as_they_are() {
@@ -240,18 +271,25 @@ mod tests {
             activation_factor: 0.0,
             lost: Lost { saturated: 1.0, dead: 0.0, rest: 0.0 },
         };
+        let share = ColumnShare { column: "a>b".into(), gradient: None, magnitude: None, times_input: -0.25 };
         let account = Account {
             pass: "inference",
             outputs: vec![Output { name: "<script>".into(), value: 0.5 }],
             cost: 0.125,
             flow: vec![stage],
             largest: vec![Largest { parameter: "layers.0.w,0,0".into(), gradient: -1.0 }],
+            columns: Some(Columns { output: "y".into(), shares: vec![share] }),
             ledger: Quantity::product("∂C/∂w0[0,0]", factors),
             difference: 0.0,
             tolerance: 1e-5,
         };
         let page = account.to_html("row 1 of \"t.csv\"");
-        assert!(page.contains("a&lt;b &amp; &quot;c&quot;") && page.contains("&lt;script&gt;"), "{page}");
+        assert!(
+            page.contains("a&gt;b")
+                && page.contains("a&lt;b &amp; &quot;c&quot;")
+                && page.contains("&lt;script&gt;"),
+            "{page}"
+        );
         for outside in ["<script", "http:", "https:", "src=", "NaN", "\"inf", "-inf", ">inf"] {
             assert!(!page.contains(outside), "{outside} in {page}");
         }

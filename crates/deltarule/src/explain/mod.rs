@@ -15,6 +15,7 @@
 //! Nothing here is used in training, and nothing here computes a gradient of its own: the passes are the network's.
 
 mod account;
+mod attribution;
 mod flow;
 mod html;
 mod parameter;
@@ -31,7 +32,8 @@ use crate::loss::Loss;
 use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
 
-pub use account::{Account, Largest, Output};
+pub use account::{Account, Columns, Largest, Output};
+pub use attribution::{ColumnShare, InputGradient};
 pub use flow::{Lost, SATURATED, Stage, Through};
 pub use parameter::Parameter;
 pub use quantity::{Others, Parts, Quantity, four_digits};

@@ -358,7 +358,7 @@ impl<F: Real> Anatomy<'_, F> {
     }
 
     /// What a dense layer's w has row `from` for: a number, or whether the row has a category.
-    fn input(&self, layer: usize, row: usize, from: usize) -> f64 {
+    pub(super) fn input(&self, layer: usize, row: usize, from: usize) -> f64 {
         let Layer::Dense(dense) = &self.network.layers()[layer] else { return f64::NAN };
         if from >= dense.dense_in {
             return self.has_one_hot(dense, row, from);

@@ -236,3 +236,108 @@ fn a_dead_unit_and_a_saturated_one_are_where_the_signal_went() {
     assert!((flow[0].lost.saturated - 0.5).abs() < 1e-6 && flow[0].lost.dead == 0.0, "{:?}", flow[0]);
     assert!((flow[1].lost.dead - 0.5).abs() < 1e-12 && flow[1].lost.rest == 0.0, "{:?}", flow[1]);
 }
+
+/// A table of two numbers and a word; in row 5 one number is `moved` further.
+fn houses(moved: [f64; 2]) -> crate::table::Table {
+    use crate::table::{Column, Table};
+    let numbers = |step: usize, modulus: usize, by: f64| -> Vec<f64> {
+        (0..80).map(|i| (i * step % modulus) as f64 * 1.7 + if i == 5 { by } else { 0.0 }).collect()
+    };
+    let (area, age) = (numbers(7, 41, moved[0]), numbers(5, 37, moved[1]));
+    let price =
+        (0..80).map(|i| 3.0 * (i * 7 % 41) as f64 - 0.02 * ((i * 5 % 37) as f64).powi(2) + (i % 3) as f64);
+    let words: Vec<&str> = (0..80).map(|i| ["north", "south", "west"][i % 3]).collect();
+    let columns = vec![
+        Column::numbers("area", area),
+        Column::numbers("age", age),
+        Column::words("side", &words),
+        Column::numbers("price", price.collect()),
+    ];
+    Table::new("houses", columns).unwrap()
+}
+
+#[test]
+fn columns_have_the_gradient_that_moving_them_has() {
+    use crate::config::{Config, resolve};
+    use crate::model::Members;
+
+    for numbers in ["plain", "piecewise"] {
+        let mut config = Config::default();
+        let settings = [
+            ("target", "price"),
+            ("hidden", "6,5"),
+            ("activation", "tanh"),
+            ("precision", "f64"),
+            ("epochs", "15"),
+        ];
+        for (key, value) in settings.into_iter().chain([("numeric_encoding", numbers)]) {
+            config.set(key, value).unwrap();
+        }
+        let table = houses([0.0; 2]);
+        let model = crate::run::fit(table.clone(), &config).unwrap().model;
+        let Members::F64(networks) = model.members() else { panic!("trained in f64") };
+        let config = model.config();
+        let (loss, penalties) = (resolve::loss(config).unwrap(), resolve::regularization(config));
+        let data = model.encoder().encode::<f64>(&table, &[5]).unwrap();
+        let (pool, names) = (Pool::new(1), Names::default());
+        let anatomy =
+            Anatomy::new(&pool, &networks[0], &loss, &penalties, data.range(0, 1), Pass::Inference, &names);
+        let gradient = anatomy.input_gradient(&pool, 0);
+        let shares = gradient.by_column(model.encoder(), &table, &[5]).unwrap();
+        let predicted = |moved| model.predict(&pool, &houses(moved)).unwrap().values()[5];
+        let step = 1e-5;
+        for (column, moved) in [("area", [step, 0.0]), ("age", [0.0, step])] {
+            let numeric = (predicted(moved) - predicted(moved.map(|by: f64| -by))) / (2.0 * step);
+            let share = shares.iter().find(|share| share.column == column).unwrap();
+            let analytic = share.gradient.unwrap();
+            assert!(numeric.abs() > 1e-6, "{numbers} {column}: {numeric}");
+            assert!(
+                (analytic - numeric).abs() <= 1e-4 * numeric.abs(),
+                "{numbers} {column}: {analytic} {numeric}"
+            );
+            assert_eq!(share.magnitude, Some(analytic.abs()));
+        }
+        let side = shares.iter().find(|share| share.column == "side").unwrap();
+        assert!(side.gradient.is_none() && side.times_input != 0.0, "{side:?}");
+        // Over several rows: the mean.
+        let rows = [5, 6, 9];
+        let data = model.encoder().encode::<f64>(&table, &rows).unwrap();
+        let anatomy =
+            Anatomy::new(&pool, &networks[0], &loss, &penalties, data.range(0, 3), Pass::Inference, &names);
+        let all = anatomy.input_gradient(&pool, 0).by_column(model.encoder(), &table, &rows).unwrap();
+        let each: f64 = rows
+            .iter()
+            .map(|&row| {
+                let data = model.encoder().encode::<f64>(&table, &[row]).unwrap();
+                let batch = data.range(0, 1);
+                let one =
+                    Anatomy::new(&pool, &networks[0], &loss, &penalties, batch, Pass::Inference, &names);
+                let shares = one.input_gradient(&pool, 0).by_column(model.encoder(), &table, &[row]).unwrap();
+                shares.iter().find(|share| share.column == "area").unwrap().gradient.unwrap()
+            })
+            .sum();
+        let area = all.iter().find(|share| share.column == "area").unwrap();
+        assert!((area.gradient.unwrap() - each / 3.0).abs() <= 1e-9 * each.abs(), "{area:?} {each}");
+    }
+}
+
+#[test]
+fn of_a_softmax_the_gradients_of_all_outputs_sum_to_0() {
+    let case = case(
+        NetworkSpec::new(3).dense(4, Activation::Tanh).dense(3, Activation::Softmax),
+        Cost::CrossEntropy,
+        4,
+    );
+    let network = case.spec.build::<f64>(3).unwrap();
+    let loss = Loss::new(case.cost, Activation::Softmax, 0.0).unwrap();
+    let data = data::<f64>(&case);
+    let (pool, names) = (Pool::new(1), Names::default());
+    let anatomy =
+        Anatomy::new(&pool, &network, &loss, &case.regularization, data.range(0, 4), Pass::Inference, &names);
+    let all: Vec<_> = (0..3).map(|output| anatomy.input_gradient(&pool, output)).collect();
+    for cell in 0..12 {
+        let sum: f64 = all.iter().map(|one| one.gradient[cell]).sum();
+        assert!(sum.abs() < 1e-15 && all[0].gradient[cell] != 0.0, "{sum}");
+        assert_eq!(all[0].x[cell], data.dense[cell]);
+    }
+}
