@@ -2,14 +2,8 @@
 
 use anyhow::{Result, bail};
 use clap::ArgMatches;
-use deltarule::config::resolve;
-use deltarule::encoder::Encoder;
-use deltarule::explain::{Account, Anatomy, Columns, Names, Parameter, Reach, Stage, four_digits};
-use deltarule::layer::Pass;
-use deltarule::model::{Members, Model};
-use deltarule::network::Network;
+use deltarule::explain::{self, Account, Columns, Parameter, Question, Reach, Stage, four_digits};
 use deltarule::table::Table as Data;
-use deltarule::{Pool, Real, Task};
 use serde_json::{Value, json};
 
 use super::source;
@@ -29,11 +23,8 @@ pub fn explain(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     let pool = source::pool(matches)?;
     let table = source::table(matches, &model, None)?;
     let span = rows_of(matches, &table)?;
-    let asked = Asked::of(matches);
-    let account = match model.members() {
-        Members::F32(networks) => one(&pool, &model, networks, &table, span, &asked)?,
-        Members::F64(networks) => one(&pool, &model, networks, &table, span, &asked)?,
-    };
+    let rows: Vec<u32> = (span.first - 1..span.last).collect();
+    let account = explain::explain(&pool, &model, &table, &rows, &question_of(matches))?;
     let rows = if span.first == span.last {
         format!("row {}", span.first)
     } else {
@@ -56,29 +47,19 @@ pub fn explain(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
 }
 
 /// What the arguments ask for.
-struct Asked {
-    parameter: Option<Parameter>,
-    layer: Option<usize>,
-    reach: Reach,
-    member: usize,
-    output: Option<String>,
-}
-
-impl Asked {
-    fn of(matches: &ArgMatches) -> Self {
-        let number = |id: &str| matches.get_one::<u32>(id).map(|&number| number as usize);
-        let said = |id: &str| matches.get_one::<Parameter>(id).cloned();
-        let usual = Reach::default();
-        Self {
-            parameter: said("weight").or_else(|| said("parameter")),
-            layer: number("layer"),
-            reach: Reach {
-                top: number("top").unwrap_or(usual.top),
-                depth: number("depth").unwrap_or(usual.depth),
-            },
-            member: number("member").unwrap_or(1),
-            output: matches.get_one::<String>("output").cloned(),
-        }
+fn question_of(matches: &ArgMatches) -> Question {
+    let number = |id: &str| matches.get_one::<u32>(id).map(|&number| number as usize);
+    let said = |id: &str| matches.get_one::<Parameter>(id).cloned();
+    let usual = Question::default();
+    Question {
+        parameter: said("weight").or_else(|| said("parameter")),
+        layer: number("layer"),
+        reach: Reach {
+            top: number("top").unwrap_or(usual.reach.top),
+            depth: number("depth").unwrap_or(usual.reach.depth),
+        },
+        member: number("member").unwrap_or(usual.member),
+        output: matches.get_one::<String>("output").cloned(),
     }
 }
 
@@ -96,66 +77,6 @@ fn rows_of(matches: &ArgMatches, table: &Data) -> Result<Span> {
         );
     }
     Ok(span)
-}
-
-fn one<F: Real>(
-    pool: &Pool,
-    model: &Model,
-    networks: &[Network<F>],
-    table: &Data,
-    span: Span,
-    asked: &Asked,
-) -> Result<Account> {
-    let Some(network) = networks.get(asked.member - 1) else {
-        bail!(
-            "--member {}: the model has {}; give one from 1 to {}",
-            asked.member,
-            counted(networks.len(), "network", "networks"),
-            networks.len()
-        );
-    };
-    let config = model.config();
-    let (loss, regularization) = (resolve::loss(config)?, resolve::regularization(config));
-    let rows: Vec<u32> = (span.first - 1..span.last).collect();
-    let data = model.encoder().encode::<F>(table, &rows)?;
-    let names = names_of(model.encoder(), span);
-    let batch = data.range(0, data.rows);
-    let anatomy = Anatomy::new(pool, network, &loss, &regularization, batch, Pass::Inference, &names);
-    let mut account = anatomy.account(asked.parameter.as_ref(), asked.layer, asked.reach)?;
-    let output = output_of(asked, &names, anatomy.outputs())?;
-    let gradient = anatomy.input_gradient(pool, output);
-    account.columns = Some(Columns {
-        output: names.outputs[output].clone(),
-        shares: gradient.by_column(model.encoder(), table, &rows)?,
-    });
-    Ok(account)
-}
-
-/// The output that was asked for: by the name that is shown, or by the class alone.
-fn output_of<F: Real>(asked: &Asked, names: &Names, outputs: &[F]) -> Result<usize> {
-    let Some(said) = &asked.output else {
-        let first = outputs[..names.outputs.len()].iter().enumerate();
-        return Ok(first.max_by(|(_, a), (_, b)| a.to_f64().total_cmp(&b.to_f64())).map_or(0, |(at, _)| at));
-    };
-    let is_it =
-        |name: &&String| *name == said || name.split_once(" = ").is_some_and(|(_, class)| class == said);
-    match names.outputs.iter().position(|name| is_it(&name)) {
-        Some(output) => Ok(output),
-        None => bail!("--output {said}: no such output; expected one of {}", names.outputs.join(", ")),
-    }
-}
-
-/// Columns and classes. A binary task's one output is the probability of its second class.
-fn names_of(encoder: &Encoder, span: Span) -> Names {
-    let classes = encoder.classes();
-    let outputs = match (encoder.task(), classes) {
-        (Task::Binary, [_, second]) => vec![format!("{} = {second}", encoder.target_names().join(", "))],
-        (_, []) => encoder.target_names().to_vec(),
-        (_, classes) => {
-            classes.iter().map(|class| format!("{} = {class}", encoder.target_names().join(", "))).collect()
-        }
-    };
-    Names { inputs: encoder.feature_names(), outputs, first_row: span.first as usize }
 }
 
 fn text(account: &Account, style: Style) -> String {

@@ -80,8 +80,8 @@ fn what_is_not_there_is_refused() {
     refused(&["--weight", "5,0,0"], &["layers.5.w", "one of layers.0.w"]);
     refused(&["--parameter", "layers.0.b,1,2"], &["layers.0.b,1,2", "layers.0.b is [4]"]);
     refused(&["--layer", "8"], &["the layer", "got 8", "with parameters: 0, "]);
-    refused(&["--output", "blue"], &["--output blue", "kind = tall"]);
-    refused(&["--member", "2"], &["--member 2", "1 network"]);
+    refused(&["--output", "blue"], &["the output", "blue", "kind = tall"]);
+    refused(&["--member", "2"], &["the member", "got 2", "1 to 1"]);
     place.write("other.csv", "length,colour,kind\n1,red,low\n");
     place.run(["explain", "first", "other.csv"]).is_refused(&["width"]);
     place.write("unknown.csv", flowers(3).replace("tall", "").replace("low", ""));

@@ -18,6 +18,7 @@ mod account;
 mod attribution;
 mod flow;
 mod html;
+mod of_model;
 mod parameter;
 mod parts;
 mod quantity;
@@ -35,6 +36,7 @@ use crate::optimizer::Regularization;
 pub use account::{Account, Columns, Largest, Output};
 pub use attribution::{ColumnShare, InputGradient};
 pub use flow::{Lost, SATURATED, Stage, Through};
+pub use of_model::{Question, explain};
 pub use parameter::Parameter;
 pub use quantity::{Others, Parts, Quantity, four_digits};
 
