@@ -60,9 +60,7 @@ fn put_parts(of: &Quantity, level: usize, style: Style, lines: &mut Vec<String>)
     let symbols = shown.iter().map(|part| part.symbol.chars().count());
     let width = symbols.chain(others_words.iter().map(|words| words.chars().count())).max().unwrap_or(0);
     let magnitude = match &of.parts {
-        Parts::Sum { parts, others } => {
-            parts.iter().map(|part| part.value.abs()).sum::<f64>() + others.magnitude
-        }
+        Parts::Sum { parts, others } => others.magnitude_with(parts),
         _ => 0.0,
     };
     for part in shown {

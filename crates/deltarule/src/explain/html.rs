@@ -112,9 +112,7 @@ fn put(of: &Quantity, share: Option<f64>, page: &mut String) {
     });
     let _ = writeln!(page, "<details open><summary>{line}</summary>\n{formula}");
     let magnitude = match &of.parts {
-        Parts::Sum { parts, others } => {
-            parts.iter().map(|part| part.value.abs()).sum::<f64>() + others.magnitude
-        }
+        Parts::Sum { parts, others } => others.magnitude_with(parts),
         _ => 0.0,
     };
     for part in of.children() {

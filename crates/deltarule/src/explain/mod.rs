@@ -152,12 +152,6 @@ impl<'a, F: Real> Anatomy<'a, F> {
         self.cost
     }
 
-    /// How the passes were run.
-    #[must_use]
-    pub fn pass(&self) -> Pass {
-        self.pass
-    }
-
     /// The gradient of every parameter, as the backward pass stored it, with the penalties' part; not clipped.
     #[must_use]
     pub fn gradient(&self) -> &[F] {

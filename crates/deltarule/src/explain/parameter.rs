@@ -58,8 +58,13 @@ impl Parameter {
             && self.place.iter().zip(&tensor.shape).all(|(place, size)| place < size);
         if !fits {
             let bounds: Vec<_> = tensor.shape.iter().map(|size| format!("0 to {}", size - 1)).collect();
-            let expected = format!("{} is {:?}: {}", tensor.name, tensor.shape, bounds.join(", then "));
-            return Err(refused(self, expected, "give a place inside it"));
+            let expected = format!(
+                "a place inside it ({} is {:?}: {})",
+                tensor.name,
+                tensor.shape,
+                bounds.join(", then ")
+            );
+            return Err(refused(self, expected, "give one of these"));
         }
         let mut offset = 0;
         for (place, size) in self.place.iter().zip(&tensor.shape) {

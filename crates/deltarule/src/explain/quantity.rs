@@ -61,6 +61,14 @@ pub struct Others {
     pub magnitude: f64,
 }
 
+impl Others {
+    /// What the magnitudes of all terms add up to, `shown` being those that are shown: what their shares are of.
+    #[must_use]
+    pub fn magnitude_with(&self, shown: &[Quantity]) -> f64 {
+        shown.iter().map(|part| part.value.abs()).sum::<f64>() + self.magnitude
+    }
+}
+
 impl Quantity {
     /// A number that is made of nothing.
     pub(super) fn given(symbol: impl Into<String>, value: f64) -> Self {
@@ -135,8 +143,7 @@ impl Quantity {
         let own = match &self.parts {
             Parts::Folded | Parts::Given => 0.0,
             Parts::Sum { parts, others } => {
-                let terms = parts.iter().map(|part| part.value.abs()).sum::<f64>() + others.magnitude;
-                relative(self.value - self.computed, terms)
+                relative(self.value - self.computed, others.magnitude_with(parts))
             }
             Parts::Product { parts } => {
                 // A factor that is a sum brings the magnitude of its terms.
