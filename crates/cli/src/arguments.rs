@@ -1,6 +1,7 @@
 //! The command line as clap sees it: one flag for each of the library's settings, made from their table.
 
 mod bench;
+mod doctor;
 mod explain;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use deltarule::config::{Config, Kind, SETTINGS, Section, Setting, setting};
+use deltarule::health::Severity;
 use deltarule::table::bundled::catalogue;
 
 /// The settings that `train -h` shows; `train --help` shows all.
@@ -87,6 +89,7 @@ pub fn command() -> Command {
             predict(),
             inspect(),
             explain::explain(),
+            doctor::doctor(),
             check(),
             bench::bench(),
             datasets(),
@@ -103,6 +106,7 @@ Examples:
   deltarule evaluate sales-1 new.csv               measure the run's model on other rows
   deltarule predict sales-1 new.csv --out p.csv    predict, one row for each row
   deltarule explain sales-1 new.csv --row 3        take a gradient apart, factor by factor
+  deltarule doctor sales-1                         what is wrong with a run, and what helps, measured
 
 Exit codes: 0 done, 1 it ran and found a problem, 2 it could not run.";
 
@@ -127,6 +131,14 @@ fn train() -> Command {
             command = command.arg(flag_of(setting));
         }
     }
+    let command = command.arg(
+        Arg::new("fail_on")
+            .long("fail-on")
+            .value_name("SEVERITY")
+            .value_parser(Severity::ALL.map(Severity::name))
+            .help_heading("Run")
+            .help("Exit with 1 where a finding is at least as grave: note, warning or error"),
+    );
     command.arg(
         Arg::new("config")
             .long("config")

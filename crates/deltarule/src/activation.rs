@@ -69,6 +69,20 @@ pub fn derivative_formula(activation: Activation) -> &'static str {
     }
 }
 
+/// A unit is saturated in a row where f' is below this part of its largest value. 5 % of a sigmoid's ¼ is left where a is
+/// below 0.013 or above 0.987; Glorot & Bengio (2010, §3) call units saturated that stay at such values.
+pub const SATURATED: f64 = 0.05;
+
+/// The largest f' of an activation that saturates on both sides.
+#[must_use]
+pub fn largest_slope(f: Activation) -> Option<f64> {
+    match f {
+        Activation::Sigmoid => Some(0.25),
+        Activation::Tanh => Some(1.0),
+        _ => None,
+    }
+}
+
 /// The initialiser that keeps the signal's variance through a layer with this activation.
 ///
 /// | activation | initialiser | source |

@@ -5,12 +5,25 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::control::Control;
+use crate::health::judgement::Judgement;
+use crate::health::survey::Survey;
+use crate::health::telemetry::{LayerHealth, LayerOutline};
 
 /// Named figures, such as `{"accuracy": 0.98, "log_loss": 0.07}`, in the order of their names.
 pub type Figures = BTreeMap<String, f64>;
+
+/// JSON has no NaN and no infinity: they are written as null.
+pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Figures, D::Error> {
+    let figures = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(figures.into_iter().map(|(name, figure)| (name, figure.unwrap_or(f64::NAN))).collect())
+}
 
 /// Something that happened in a run. One JSON object each, on one line of `events.jsonl`, told apart by `event`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +44,47 @@ pub enum Event {
         steps_per_epoch: u64,
         /// Steps already done.
         step: u64,
+        /// The network's layers, first to last.
+        #[serde(default)]
+        layers: Vec<LayerOutline>,
+    },
+    /// What the training rows of the part that starts next say before its first step.
+    Surveyed {
+        /// The facts.
+        survey: Survey,
+    },
+    /// A number stopped being finite; nothing of the part comes after it.
+    Failed {
+        /// The step, from 1.
+        step: u64,
+        /// Its epoch, from 1.
+        epoch: u64,
+        /// `input`, `forward`, `cost`, `backward`, `update`.
+        phase: String,
+        /// The layer, where it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        layer: Option<usize>,
+        /// What was not finite.
+        what: String,
+    },
+    /// What the trained network says of training and validation rows, after the part's end.
+    Judged {
+        /// The figures.
+        judgement: Judgement,
+    },
+    /// What the layers looked like in one step of many, with the batch that it learnt from.
+    Health {
+        /// Epoch under way, from 1.
+        epoch: u64,
+        /// The step's number, from 1.
+        step: u64,
+        /// The batch's mean cost before the update.
+        #[serde(deserialize_with = "null_is_nan")]
+        cost: f64,
+        /// Rows of the batch that activations and deltas were looked at in.
+        rows: u64,
+        /// Each layer, first to last.
+        layers: Vec<LayerHealth>,
     },
     /// Some steps have been done within an epoch: for progress only, at most a few a second.
     Progress {
@@ -39,6 +93,7 @@ pub enum Event {
         /// Steps done since the start.
         step: u64,
         /// Mean cost over the rows of the epoch so far.
+        #[serde(deserialize_with = "null_is_nan")]
         cost: f64,
         /// η of the last step.
         learning_rate: f64,
@@ -52,8 +107,10 @@ pub enum Event {
         /// Steps done since the start.
         step: u64,
         /// Weighted mean cost over the epoch's rows, each as it was trained on, without penalties.
+        #[serde(deserialize_with = "null_is_nan")]
         cost: f64,
         /// Figures on the validation rows; empty without any.
+        #[serde(deserialize_with = "nulls_are_nan")]
         validation: Figures,
         /// Whether the watched figure is the best so far.
         best: bool,

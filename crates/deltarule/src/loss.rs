@@ -119,6 +119,12 @@ impl Loss {
         self.output
     }
 
+    /// The share of each target that label smoothing spreads over all classes.
+    #[must_use]
+    pub fn label_smoothing(&self) -> f64 {
+        self.label_smoothing
+    }
+
     /// Σ_r weight_r·C_r, and δ = ∂(that)/∂z written over `delta`, if wanted.
     ///
     /// | argument | shape | |

@@ -20,6 +20,10 @@ pub enum Purpose {
     Dropout,
     /// Generated data (bundled `circles`, noise).
     Data,
+    /// Targets in another order, to be fitted no better than by chance; the counter is the permutation.
+    Permutation,
+    /// A remedy that nobody prescribed.
+    Remedy,
 }
 
 /// The generator for one purpose and counter (ChaCha8, Bernstein 2008; the counter selects the cipher's stream).

@@ -336,21 +336,23 @@ fn end_of_last_line(file: &mut File) -> std::io::Result<u64> {
 }
 
 /// Reads `events.jsonl`, handing each event to `each` in order; a last line without its end is left out, since its
-/// writer may be at it.
+/// writer may be at it. Returns whether there was one.
 ///
 /// # Errors
 /// [`ErrorKind::FileNotFound`], [`ErrorKind::Io`]; [`ErrorKind::BadFormat`] with the line's number where one is no
 /// event, or longer than a mebibyte.
-pub fn read_events(path: &Path, mut each: impl FnMut(TimedEvent)) -> Result<()> {
+pub fn read_events(path: &Path, mut each: impl FnMut(TimedEvent)) -> Result<bool> {
     const LONGEST: u64 = 1 << 20;
     let error = |source| Error::io(path, "read", source);
     let mut lines = BufReader::new(File::open(path).map_err(error)?);
     let mut line = Vec::new();
-    for number in 1_u64.. {
+    let mut number = 0_u64;
+    loop {
+        number += 1;
         line.clear();
         (&mut lines).take(LONGEST).read_until(b'\n', &mut line).map_err(error)?;
         if line.last() != Some(&b'\n') && (line.len() as u64) < LONGEST {
-            break;
+            return Ok(!line.is_empty());
         }
         match serde_json::from_slice(&line) {
             Ok(event) => each(event),
@@ -361,7 +363,6 @@ pub fn read_events(path: &Path, mut each: impl FnMut(TimedEvent)) -> Result<()> 
             }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -376,7 +377,7 @@ mod tests {
 
     fn steps(folder: &RunFolder) -> Vec<u64> {
         let mut steps = Vec::new();
-        read_events(&folder.events(), |timed| match timed.event {
+        let _cut = read_events(&folder.events(), |timed| match timed.event {
             Event::Controlled { step, .. } => steps.push(step),
             other => panic!("{other:?}"),
         })

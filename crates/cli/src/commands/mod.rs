@@ -4,6 +4,7 @@ pub mod bench;
 mod catalogue;
 mod check;
 mod demo;
+mod doctor;
 mod evaluate;
 mod explain;
 mod inspect;
@@ -33,6 +34,7 @@ pub fn run(matches: &ArgMatches) -> Result<Outcome> {
         "predict" => predict::predict(arguments, &console),
         "inspect" => inspect::inspect(arguments, &console),
         "explain" => explain::explain(arguments, &console),
+        "doctor" => doctor::doctor(arguments, &console),
         "check" => check::check(arguments, &console),
         "bench" => bench::bench(arguments, &console),
         "datasets" => catalogue::datasets(&console),

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ArgMatches;
 use deltarule::config::Config;
-use deltarule::event::EndReason;
+use deltarule::event::{EndReason, Event, Observer};
+use deltarule::health::{Record, Severity, findings};
 use deltarule::run::{self, Prepared, Report};
 use deltarule::run_folder::RUNS;
 
@@ -28,7 +29,14 @@ pub fn train(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     if report.ended != EndReason::Stopped {
         next_steps(&report, console);
     }
-    Ok(Outcome::Done)
+    let limit = matches.get_one::<String>("fail_on").map(String::as_str);
+    let is_grave = |severity: Severity| limit.is_some_and(|limit| !is_below(severity, limit));
+    let found = report.findings.iter().any(|finding| is_grave(finding.severity));
+    Ok(if found { Outcome::Problem } else { Outcome::Done })
+}
+
+fn is_below(severity: Severity, limit: &str) -> bool {
+    Severity::ALL.into_iter().find(|severity| severity.name() == limit).is_some_and(|limit| severity < limit)
 }
 
 /// Trains, telling the plan and how it goes on; `planned` is shown the data and the plan, too.
@@ -38,14 +46,32 @@ pub fn train(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
 pub fn follow(config: &Config, console: &Console, planned: &mut dyn FnMut(&Prepared)) -> Result<Report> {
     interrupt::listen()?;
     let mut progress = Progress::new(console);
+    let mut plan = None;
     let mut both = |prepared: &Prepared| {
+        plan = Some(prepared.plan.settings.clone());
         console.say(words::run::data(prepared));
         console.say("");
         console.say(words::plan::text(&prepared.plan.reasons, console.words()));
         console.say("");
         planned(prepared);
     };
-    let report = run::train_watched(config, &mut progress, &mut Interrupter::default(), &mut both)?;
+    let mut record = Record::default();
+    let mut observer = |event: &Event| {
+        record.observe(event);
+        progress.observe(event);
+    };
+    let report = match run::train_watched(config, &mut observer, &mut Interrupter::default(), &mut both) {
+        Ok(report) => report,
+        Err(error) => {
+            // What made it fail is known better than the error says: the looks before it.
+            if let (Some(settings), true) = (plan, record.failure.is_some()) {
+                console.say("");
+                console.say(words::findings::full(&findings(&record, &settings), console.words()));
+                console.say("");
+            }
+            return Err(error.into());
+        }
+    };
     console.say("");
     for note in &report.notes {
         console.warn(words::wrap(&format!("note: {note}"), 100, 6));
@@ -65,7 +91,14 @@ pub fn show(report: &Report, console: &Console) -> Result<()> {
         let run = report.run.as_deref().map(run_argument).unwrap_or_default();
         return console.show(words::run::stopped(report, &run));
     }
-    console.show(words::run::results(report, console.results()))
+    console.show(words::run::results(report, console.results()))?;
+    let run = report.run.as_deref().map(run_argument).unwrap_or_default();
+    let told = words::findings::brief(&report.findings, &run, console.words());
+    if !told.is_empty() {
+        console.say("");
+        console.say(told);
+    }
+    Ok(())
 }
 
 /// What can be done with the model.

@@ -1,6 +1,8 @@
 //! Numbers, names and tables as people read them: pure functions, numbers in, text out.
 
+pub mod doctor;
 pub mod figures;
+pub mod findings;
 pub mod ledger;
 pub mod plan;
 pub mod run;

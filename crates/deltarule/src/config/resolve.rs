@@ -446,6 +446,7 @@ pub fn trainer_settings(config: &Config, loss: Loss, rows: usize, seed: u64) -> 
         watch: watched.unwrap_or(Metric::Cost),
         stopping,
         keep_best: watched.is_some(),
+        telemetry: config.telemetry.unwrap_or(true),
     })
 }
 

@@ -318,6 +318,8 @@ settings! {
         run: String = Path, "NAME|DIR", Nothing("named by data and time"), RunOnly, "runs/first";
         /// Go on from the run's last checkpoint.
         resume: bool = Flag, "BOOL", Fixed("false"), RunOnly, "true";
+        /// Whether a step in many is looked at, layer by layer: what the findings go by. The weights are the same.
+        telemetry: bool = Flag, "BOOL", Nothing("true"), RunOnly, "false";
         /// Epochs between two checkpoints.
         checkpoint_epochs: u64 = COUNT_OF_EPOCHS, "N", Nothing("once in half a minute"), RunOnly, "1";
     }

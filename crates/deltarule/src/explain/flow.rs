@@ -4,12 +4,8 @@ use deltarule_kernels::{Activation, Real};
 use serde::Serialize;
 
 use super::Anatomy;
-use crate::activation::name;
+use crate::activation::{SATURATED, largest_slope, name};
 use crate::layer::{Layer, Pass};
-
-/// A unit is saturated in a row where f' is below this part of its largest value. 5 % of a sigmoid's ¼ is left where a is
-/// below 0.013 or above 0.987; Glorot & Bengio (2010, §3) call units saturated that stay at such values.
-pub const SATURATED: f64 = 0.05;
 
 /// What the signal goes through from a layer to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -188,15 +184,6 @@ impl<F: Real> Anatomy<'_, F> {
             }
         }
         lost
-    }
-}
-
-/// The largest f' of an activation that saturates on both sides.
-fn largest_slope(f: Activation) -> Option<f64> {
-    match f {
-        Activation::Sigmoid => Some(0.25),
-        Activation::Tanh => Some(1.0),
-        _ => None,
     }
 }
 

@@ -33,9 +33,10 @@ use crate::loss::Loss;
 use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
 
+pub use crate::activation::SATURATED;
 pub use account::{Account, Columns, Largest, Output};
 pub use attribution::{ColumnShare, InputGradient};
-pub use flow::{Lost, SATURATED, Stage, Through};
+pub use flow::{Lost, Stage, Through};
 pub use of_model::{Question, explain};
 pub use parameter::Parameter;
 pub use quantity::{Others, Parts, Quantity, four_digits};

@@ -37,6 +37,12 @@ impl<'e, F: Real> Scorer<'e, F> {
         Ok(Self { encoder, loss, rows: encoded, truth, weights })
     }
 
+    /// The rows as they are encoded.
+    #[must_use]
+    pub fn rows(&self) -> &Dataset<F> {
+        &self.rows
+    }
+
     /// The figures of one network, and its `cost`: the mean of what is trained on, as inference computes it.
     #[must_use]
     pub fn score(&self, pool: &Pool, network: &Network<F>) -> Figures {

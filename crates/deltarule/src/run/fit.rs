@@ -19,7 +19,8 @@ use crate::control::Controller;
 use crate::dataset::{Dataset, Targets};
 use crate::encoder::Encoder;
 use crate::error::{ErrorKind, Result};
-use crate::event::{EndReason, Figures, Observer};
+use crate::event::{EndReason, Event, Figures, Observer};
+use crate::health::{Judgement, Survey};
 use crate::loss::{Cost, Loss};
 use crate::memory;
 use crate::model::{self, Evaluation, Members, Model, Scorer};
@@ -160,14 +161,23 @@ impl<'a, F: Real> Place<'a, F> {
         let watched = encoder.usable_rows(table, &split.validation)?.rows;
         let scorer =
             if watched.is_empty() { None } else { Some(Scorer::new(&encoder, loss, table, &watched)?) };
+        let survey = self.looks().then(|| Survey::of(self.pool, &encoder, &loss, &train));
         let (mut networks, mut best_epochs, mut last) = (Vec::new(), Vec::new(), None);
         let members = settings.ensemble.unwrap_or(1).max(1);
         for member in 0..members {
             let part = if members == 1 { name.to_owned() } else { format!("{name}, member {}", member + 1) };
             let seed = settings.seed.unwrap_or(0).wrapping_add(member as u64);
             let trainer = resolve::trainer_settings(settings, loss, train.rows, seed)?;
-            let end =
-                self.train_member(&part, &spec, trainer, &train, scorer.as_ref(), observer, controller)?;
+            let end = self.train_member(
+                &part,
+                &spec,
+                trainer,
+                &train,
+                scorer.as_ref(),
+                survey.as_ref(),
+                observer,
+                controller,
+            )?;
             let (network, record) = match end {
                 End::Done(done) => done,
                 End::Interrupted(record) => return Ok(End::Interrupted(record)),
@@ -189,6 +199,7 @@ impl<'a, F: Real> Place<'a, F> {
         settings: TrainerSettings,
         train: &Dataset<F>,
         scorer: Option<&Scorer<'_, F>>,
+        survey: Option<&Survey>,
         observer: &mut dyn Observer,
         controller: &mut dyn Controller,
     ) -> Result<End<(Network<F>, PartRecord)>> {
@@ -209,6 +220,9 @@ impl<'a, F: Real> Place<'a, F> {
         let every = self.prepared.plan.settings.checkpoint_epochs;
         let mut last_write = Instant::now();
         let folder = self.folder.map(LateFolder::open).transpose()?;
+        if let Some(survey) = survey {
+            observer.observe(&Event::Surveyed { survey: survey.clone() });
+        }
         let (digests_of, prepared) = (&self.digests, self.prepared);
         let finished = &self.finished;
         let mut checkpoint = |trainer: &Trainer<'_, F>, occasion: Occasion| {
@@ -258,7 +272,12 @@ impl<'a, F: Real> Place<'a, F> {
         if outcome.reason == EndReason::Stopped {
             return Ok(End::Interrupted(record));
         }
+        let loss = trainer.settings().loss;
         let network = trainer.into_network();
+        if survey.is_some() {
+            let judgement = Judgement::of(pool, &loss, &network, train, scorer.map(Scorer::rows));
+            observer.observe(&Event::Judged { judgement });
+        }
         if self.has_more_parts() {
             self.finished.push(Finished {
                 part: part.to_owned(),
@@ -268,6 +287,11 @@ impl<'a, F: Real> Place<'a, F> {
             });
         }
         Ok(End::Done((network, record)))
+    }
+
+    /// Whether the run is looked at.
+    fn looks(&self) -> bool {
+        self.prepared.plan.settings.telemetry.unwrap_or(true)
     }
 
     /// Whether a checkpoint has to carry finished parts.

@@ -35,6 +35,7 @@ use crate::control::{Controller, Unattended};
 use crate::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Silent};
+use crate::health::{Record, findings};
 use crate::model::Model;
 use crate::run_folder::{Progress, RUNS, RunFolder, place};
 use crate::table::Table;
@@ -85,8 +86,14 @@ pub fn fit_prepared(
     observer: &mut dyn Observer,
     controller: &mut dyn Controller,
 ) -> Result<Fitted> {
-    let outcome = dispatch(prepared, None, None, false, observer, controller)?;
-    let report = outcome.report;
+    let mut record = Record::default();
+    let mut both = |event: &Event| {
+        record.observe(event);
+        observer.observe(event);
+    };
+    let outcome = dispatch(prepared, None, None, false, &mut both, controller)?;
+    let mut report = outcome.report;
+    report.findings = findings(&record, &prepared.plan.settings);
     outcome.model.map(|model| Fitted { model, report }).ok_or_else(|| {
         ErrorKind::Conflict {
             first: "a run in memory".into(),
@@ -124,12 +131,18 @@ pub fn train_watched(
     let fitted = fit::check_memory(&prepared)?;
     planned(&prepared);
     let folder = LateFolder::new(&said, folder, prepared.plan.to_config().to_toml());
+    let mut record = Record::default();
+    if let Some(folder) = folder.existing().filter(|folder| folder.events().is_file()) {
+        record.read(folder)?;
+    }
     let mut both = |event: &Event| {
         folder.record(event);
+        record.observe(event);
         observer.observe(event);
     };
     let outcome = dispatch(&prepared, Some(fitted), Some(&folder), resumes, &mut both, controller)?;
     let mut report = outcome.report;
+    report.findings = findings(&record, &prepared.plan.settings);
     let made = folder.open()?;
     if let Some(model) = outcome.model {
         model.save(&made.model())?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::folds::CrossValidation;
 use crate::event::{EndReason, Figures};
+use crate::health::Finding;
 use crate::model::Evaluation;
 use crate::plan::Reason;
 use crate::task::Task;
@@ -73,8 +74,8 @@ pub struct Report {
     pub plan: Vec<Reason>,
     /// What a person should know of the data.
     pub notes: Vec<String>,
-    /// Problems found.
-    pub findings: Vec<String>,
+    /// Problems found, the gravest first; of folds and members, those of the last network trained.
+    pub findings: Vec<Finding>,
 }
 
 impl Report {

@@ -30,6 +30,7 @@
 //! ```
 
 mod need;
+mod probe;
 mod replay;
 mod run;
 mod snapshot;
@@ -49,6 +50,8 @@ use crate::metric::Metric;
 use crate::network::{Network, Workspace};
 use crate::optimizer::{Lbfgs, Optimizer, OptimizerSpec, Regularization};
 use crate::schedule::{LearningRate, Plateau};
+
+use probe::Probe;
 
 pub use need::Need;
 pub use run::{Checkpointer, Occasion, Outcome, Validation};
@@ -85,6 +88,8 @@ pub struct TrainerSettings {
     pub stopping: Option<Stopping>,
     /// Whether the weights of the best epoch are restored at the end.
     pub keep_best: bool,
+    /// Whether a step in many is looked at ([`Event::Health`](crate::event::Event::Health)). The weights are the same.
+    pub telemetry: bool,
 }
 
 /// When to stop early.
@@ -119,6 +124,7 @@ impl TrainerSettings {
             watch: Metric::Cost,
             stopping: None,
             keep_best: false,
+            telemetry: false,
         }
     }
 }
@@ -165,6 +171,8 @@ pub struct Trainer<'p, F: Real> {
     best_params: Vec<F>,
     best_buffers: Vec<F>,
     spare: Vec<F>,
+    /// `None` while it is at work, or where nobody wants to look.
+    probe: Option<Probe<F>>,
 }
 
 impl<'p, F: Real> Trainer<'p, F> {
@@ -198,6 +206,9 @@ impl<'p, F: Real> Trainer<'p, F> {
             best_params: room(keeps_best, parameters),
             best_buffers: room(keeps_best, network.buffers().len()),
             spare: room(matches!(updater, Updater::ByLineSearch(_)), parameters),
+            // A line search takes its step from all rows, in trials; there is no backward pass that it used.
+            probe: (settings.telemetry && matches!(updater, Updater::ByGradient(_)))
+                .then(|| Probe::new(&network, settings.batch_size)),
             updater,
             network,
             settings,

@@ -9,6 +9,7 @@ use crate::control::{Control, Controller, Unattended};
 use crate::dataset::{Batch, BatchBuffer, Dataset};
 use crate::error::{ErrorKind, Result};
 use crate::event::{EndReason, Event, Figures, Observer, Silent};
+use crate::health::telemetry::LayerOutline;
 use crate::network::Network;
 use crate::random::{Purpose, shuffle, stream};
 
@@ -192,6 +193,7 @@ impl<'p, F: Real> Trainer<'p, F> {
             epochs: self.settings.epochs,
             steps_per_epoch,
             step: self.at.step,
+            layers: self.network.layers().iter().map(LayerOutline::of).collect(),
         });
         // Of a snapshot taken at the end of the epoch that was to be the last: one more could be the best.
         let waited_enough = self.at.batch == 0 && self.has_waited_enough();
@@ -209,7 +211,8 @@ impl<'p, F: Real> Trainer<'p, F> {
                     clock.end_epoch();
                     break 'epochs;
                 }
-                converged = self.advance(data, &mut batches, steps_per_epoch, &mut good, &mut clock)?;
+                converged =
+                    self.advance(data, &mut batches, steps_per_epoch, &mut good, &mut clock, observer)?;
                 if self.at.step.is_multiple_of(STEPS_BETWEEN_CLOCKS) {
                     self.tell_progress(observer, &mut clock, &mut good);
                 }
@@ -247,6 +250,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         steps_per_epoch: u64,
         good: &mut Option<Snapshot<'static, F>>,
         clock: &mut Clock,
+        observer: &mut dyn Observer,
     ) -> Result<bool> {
         let (sum, weight, converged);
         if self.searches_lines() {
@@ -259,16 +263,42 @@ impl<'p, F: Real> Trainer<'p, F> {
             let batch = batches.get(self.at.batch);
             clock.epoch_samples += batch.rows as u64;
             weight = batch.total_weight();
-            sum = self.step(&batch, rate);
+            sum = self.step_and_tell(&batch, rate, observer);
             converged = false;
         }
         if !sum.is_finite() {
-            return Err(self.first_non_finite(good.as_ref(), batches, steps_per_epoch, data));
+            let error = self.first_non_finite(good.as_ref(), batches, steps_per_epoch, data);
+            if let ErrorKind::NonFinite { step, epoch, phase, layer, what, .. } = error.kind() {
+                let (phase, what) = (phase.clone(), what.clone());
+                observer.observe(&Event::Failed { step: *step, epoch: *epoch, phase, layer: *layer, what });
+            }
+            return Err(error);
         }
         self.at.batch += 1;
         self.at.cost_sum += sum;
         self.at.weight_sum += weight;
         Ok(converged)
+    }
+
+    /// A step, looked at where a look is due.
+    fn step_and_tell(&mut self, batch: &Batch<'_, F>, rate: f64, observer: &mut dyn Observer) -> f64 {
+        let steps = self.at.step;
+        if self.probe.as_ref().is_none_or(|probe| !probe.is_due(steps)) {
+            return self.step(batch, rate);
+        }
+        let Some(mut probe) = self.probe.take() else { return self.step(batch, rate) };
+        let (sum, layers) = self.step_looked_at(&mut probe, batch, rate);
+        if !layers.is_empty() {
+            observer.observe(&Event::Health {
+                epoch: self.at.epoch + 1,
+                step: self.at.step,
+                cost: sum / batch.total_weight(),
+                rows: probe.rows(batch.rows) as u64,
+                layers,
+            });
+        }
+        self.probe = Some(probe);
+        sum
     }
 
     /// Closes the epoch: event, best, patience. Returns whether it is time to stop early.

@@ -310,3 +310,78 @@ fn controls_are_obeyed_at_step_boundaries_and_recorded() {
     assert_eq!(controlled, [(2, Control::Pause), (2, Control::Resume), (2, factor)]);
     assert_ne!(trainer.network().params(), trained::<f32>(1, "adam"));
 }
+
+/// What a watched run told of its layers, and the weights that it ended with.
+fn watched<F: Real>(optimizer: &str, telemetry: bool) -> (Vec<Event>, Vec<F>) {
+    let pool = Pool::new(2);
+    let settings = TrainerSettings { telemetry, epochs: 20, ..settings(optimizer) };
+    let mut trainer = Trainer::new(&pool, spec().build::<F>(1).unwrap(), settings).unwrap();
+    let mut told = Vec::new();
+    let mut listen = |event: &Event| {
+        if matches!(event, Event::Health { .. }) {
+            told.push(event.clone());
+        }
+    };
+    trainer
+        .run("model", &rows(), None, &mut listen, &mut crate::control::Unattended, &mut |_, _| Ok(None))
+        .unwrap();
+    (told, trainer.into_network().params().to_vec())
+}
+
+#[test]
+fn looking_changes_no_bit() {
+    for optimizer in ["gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"] {
+        let (told, with) = watched::<f32>(optimizer, true);
+        let (silence, without) = watched::<f32>(optimizer, false);
+        assert_eq!(with, without, "{optimizer}");
+        assert!(silence.is_empty());
+        let steps: Vec<u64> =
+            told.iter().map(|event| if let Event::Health { step, .. } = event { *step } else { 0 }).collect();
+        assert_eq!(steps, [1, 2, 4, 8, 16, 32, 64], "100 steps, sooner than the interval");
+    }
+}
+
+#[test]
+fn a_look_finds_what_explain_finds_in_that_step() {
+    let pool = Pool::new(1);
+    let data = rows::<f64>();
+    let settings =
+        TrainerSettings { telemetry: true, batch_size: 37, shuffle: false, ..settings("momentum") };
+    let network = spec().build::<f64>(1).unwrap();
+    let pass = crate::layer::Pass::Training { seed: settings.seed, step: 0 };
+    let names = crate::explain::Names::default();
+    let (loss, off) = (settings.loss, crate::optimizer::Regularization::default());
+    let anatomy = crate::explain::Anatomy::new(&pool, &network, &loss, &off, data.range(0, 37), pass, &names);
+    let flow = anatomy.flow();
+    let mut trainer = Trainer::new(&pool, network.clone(), settings).unwrap();
+    let mut first = None;
+    let mut listen = |event: &Event| {
+        if let Event::Health { step: 1, layers, rows: 37, .. } = event {
+            first = Some(layers.clone());
+        }
+    };
+    trainer
+        .run("model", &data, None, &mut listen, &mut crate::control::Unattended, &mut |_, _| Ok(None))
+        .unwrap();
+    let layers = first.expect("the first step is looked at");
+    let close = |a: f64, b: f64| (a - b).abs() <= 1e-5 * b.abs() + 1e-12;
+    let mut product = 1.0;
+    for stage in &flow {
+        let health = &layers[stage.layer];
+        assert!(close(health.delta, stage.left), "{health:?} {stage:?}");
+        assert!(close(health.through.unwrap(), stage.through_factor), "{health:?} {stage:?}");
+        assert!(close(health.slope.unwrap_or(1.0), stage.activation_factor), "{health:?} {stage:?}");
+        assert!(close(health.lost_dead, stage.lost.dead), "{health:?} {stage:?}");
+        product *= health.through.unwrap() * health.slope.unwrap_or(1.0);
+    }
+    let last = layers.last().unwrap().delta;
+    assert!(close(layers[0].delta, product * last), "{product}");
+    for (layer, health) in layers.iter().enumerate() {
+        let Some(weights) = &health.weights else { continue };
+        let named = if network.layers()[layer].kind() == "dense" { ".w" } else { "" };
+        let tensors = network.tensors().iter().filter(|t| t.layer == layer && t.name.ends_with(named));
+        let squares: f64 = tensors.flat_map(|t| &network.params()[t.range.clone()]).map(|w| w * w).sum();
+        assert!(close(weights.weight, squares.sqrt()), "{weights:?}");
+        assert!(weights.update > 0.0 && weights.gradient > 0.0, "{weights:?}");
+    }
+}

@@ -1,0 +1,205 @@
+//! How well the findings find: faults that are known because they were put in, and runs that are known to be well.
+//!
+//!     cargo run --release -p deltarule --example faults -- tune|report [--slice] [--keep FOLDER] [--again FOLDER]
+//!
+//! puts each of the [faults](inject) into each data set of one half, three seeds each, trains, and asks
+//! [`findings`](deltarule::health::findings) what is wrong; then trains configurations that do well and counts what is
+//! found although nothing was put in. `tune` is the half that thresholds were chosen on, `report` the one whose figures
+//! are published: other data, other seeds. Prints JSON: one line for each run, and a summary.
+//!
+//! `--keep` writes each run's configuration and events, `--again` judges what was kept without training anew, so that
+//! a changed rule is tried in a second. `--slice` takes a fifth.
+
+mod data;
+mod inject;
+mod tally;
+mod well;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use deltarule::config::Config;
+use deltarule::control::Unattended;
+use deltarule::event::{Event, Observer};
+use deltarule::health::{Finding, Problem, Record, Severity, findings};
+use deltarule::run;
+use deltarule::table::Table;
+use serde::{Deserialize, Serialize};
+
+use data::Half;
+
+/// A run that is to be judged: what is trained, and what is wrong with it.
+pub struct Case {
+    pub data: &'static str,
+    pub seed: u64,
+    /// `None`: nothing.
+    pub fault: Option<&'static str>,
+    /// Any of these is right.
+    pub expected: Vec<Problem>,
+    /// The layer at fault, where it is one.
+    pub layer: Option<usize>,
+    pub table: Table,
+    pub config: Config,
+}
+
+/// What is kept of a run: enough to judge it anew.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    data: String,
+    seed: u64,
+    fault: Option<String>,
+    expected: Vec<Problem>,
+    layer: Option<usize>,
+    config: String,
+    events: Vec<Event>,
+    /// The validation figure that tells whether it went well; absent where there is no model.
+    figure: Option<f64>,
+    seconds: f64,
+}
+
+/// A run's judgement.
+#[derive(Serialize)]
+pub struct Judged {
+    pub data: String,
+    pub seed: u64,
+    pub fault: Option<String>,
+    /// Whether one of the expected problems was found, as a warning or worse.
+    pub found: bool,
+    /// Whether it was found at the layer at fault; absent where no layer is.
+    pub layer_found: Option<bool>,
+    /// What was found, warnings and worse.
+    pub ids: BTreeSet<&'static str>,
+    /// What was found, notes included.
+    pub noted: BTreeSet<&'static str>,
+    pub figure: f64,
+    pub seconds: f64,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let half = match arguments.first().map(String::as_str) {
+        Some("tune") => Half::Tune,
+        Some("report") => Half::Report,
+        _ => return Err("say tune or report".into()),
+    };
+    let folder = |flag: &str| -> Option<PathBuf> {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        arguments.get(at + 1).map(PathBuf::from)
+    };
+    let slice = arguments.iter().any(|argument| argument == "--slice");
+    let judged = match folder("--again") {
+        Some(folder) => again(&folder)?,
+        None => all(half, slice, folder("--keep").as_deref())?,
+    };
+    println!("{}", serde_json::to_string_pretty(&tally::summary(&judged))?);
+    Ok(())
+}
+
+/// Trains and judges every case, on both cores.
+fn all(half: Half, slice: bool, keep: Option<&Path>) -> Result<Vec<Judged>, Box<dyn std::error::Error>> {
+    if let Some(folder) = keep {
+        std::fs::create_dir_all(folder)?;
+    }
+    let scratch = tempfile::tempdir()?;
+    let mut cases: Vec<Case> = inject::cases(half, scratch.path())?;
+    cases.extend(well::cases(half)?);
+    if slice {
+        cases = cases.into_iter().step_by(5).collect();
+    }
+    let total = cases.len();
+    let queue = std::sync::Mutex::new(cases.into_iter().enumerate());
+    let done = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some((index, case)) = queue.lock().expect("no thread panics").next() else { break };
+                    let kept = train(case);
+                    let judged = judge(&kept);
+                    println!("{}", serde_json::to_string(&judged).unwrap_or_default());
+                    eprintln!("{}/{total} {} {:?} {:.1} s", index + 1, kept.data, kept.fault, kept.seconds);
+                    if let Some(folder) = keep {
+                        let path = folder.join(format!("{index:04}.json"));
+                        std::fs::write(path, serde_json::to_vec(&kept).unwrap_or_default())
+                            .expect("a place to write");
+                    }
+                    done.lock().expect("no thread panics").push((index, judged));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().expect("no thread panics");
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, judged)| judged).collect())
+}
+
+/// Judges what was kept.
+fn again(folder: &Path) -> Result<Vec<Judged>, Box<dyn std::error::Error>> {
+    let mut paths: Vec<PathBuf> = folder.read_dir()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let kept: Kept = serde_json::from_slice(&std::fs::read(&path)?)?;
+        let judged = judge(&kept);
+        println!("{} {}", path.display(), serde_json::to_string(&judged)?);
+        all.push(judged);
+    }
+    Ok(all)
+}
+
+fn train(case: Case) -> Kept {
+    let began = Instant::now();
+    let mut events = Vec::new();
+    let mut listen = |event: &Event| {
+        if !matches!(event, Event::Progress { .. }) {
+            events.push(event.clone());
+        }
+    };
+    let mut config = case.config.clone();
+    config.threads = Some(1);
+    let prepared = run::prepare_table(case.table, &config, None, None);
+    let (settings, figure) = match &prepared {
+        Ok(prepared) => {
+            let fitted = run::fit_prepared(prepared, &mut listen, &mut Unattended);
+            let figure = fitted.map_or(f64::NAN, |fitted| well::figure(&fitted.report));
+            (prepared.plan.settings.clone(), figure)
+        }
+        Err(error) => {
+            eprintln!("{} {:?}: {error}", case.data, case.fault);
+            (config, f64::NAN)
+        }
+    };
+    Kept {
+        data: case.data.to_owned(),
+        seed: case.seed,
+        fault: case.fault.map(str::to_owned),
+        expected: case.expected,
+        layer: case.layer,
+        config: settings.to_toml(),
+        events,
+        figure: figure.is_finite().then_some(figure),
+        seconds: began.elapsed().as_secs_f64(),
+    }
+}
+
+fn judge(kept: &Kept) -> Judged {
+    let mut record = Record::default();
+    kept.events.iter().for_each(|event| record.observe(event));
+    let config =
+        Config::parse_toml(&kept.config, Path::new("config.toml")).expect("a complete configuration");
+    let all = findings(&record, &config);
+    let alarms: Vec<&Finding> = all.iter().filter(|finding| finding.severity > Severity::Note).collect();
+    let right: Vec<&&Finding> = alarms.iter().filter(|finding| kept.expected.contains(&finding.id)).collect();
+    Judged {
+        data: kept.data.clone(),
+        seed: kept.seed,
+        fault: kept.fault.clone(),
+        found: !right.is_empty(),
+        layer_found: kept.layer.map(|layer| right.iter().any(|finding| finding.layer == Some(layer))),
+        ids: alarms.iter().map(|finding| finding.id.id()).collect(),
+        noted: all.iter().map(|finding| finding.id.id()).collect(),
+        figure: kept.figure.unwrap_or(f64::NAN),
+        seconds: kept.seconds,
+    }
+}
