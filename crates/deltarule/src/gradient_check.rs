@@ -6,14 +6,26 @@
 //! evaluation. Where a ReLU or another kinked function changes side between p−h and p+h the difference says nothing
 //! about the gradient at p: such a parameter is tried again with smaller h, and counted as stepped over where no h
 //! avoids the kink.
+//!
+//! Training runs in single precision: [`check_single`] holds its backward pass against the double-precision one that
+//! the differences have borne out. [`check_model`] does both with a model's own networks, costs, penalties and rows, and
+//! says by the table's names where the two are furthest apart.
 
-use deltarule_kernels::{Activation, Pool};
+mod of_model;
+mod single;
+#[cfg(test)]
+mod tests;
+
+use deltarule_kernels::{Activation, Pool, Real};
 
 use crate::dataset::Batch;
 use crate::layer::{Pass, TensorKind};
 use crate::loss::{Cost, Loss};
 use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
+
+pub use of_model::{ModelCheck, NamedEntry, NetworkCheck, SteppedOver, Verdict, check_model};
+pub use single::{SINGLE, SingleCheck, SingleTensor, check_single};
 
 /// |analytic − numeric| ≤ `RELATIVE`·max(|analytic|, |numeric|) + `ABSOLUTE`·‖g‖∞.
 pub const RELATIVE: f64 = 1e-6;
@@ -23,6 +35,9 @@ pub const ABSOLUTE: f64 = 1e-9;
 
 /// The greatest part of parameters that may be stepped over for their kinks.
 pub const MOST_KINKS: f64 = 0.01;
+
+/// Parameters stepped over that are named for each tensor.
+const KINKS_NAMED: usize = 3;
 
 /// Steps tried, as parts of max(1, |p|); the first is near the best for an error of O(h⁴), ε^(1/5) ≈ 7e-4 (Press et al.
 /// 2007, §5.7); the others reach less far across a kink.
@@ -40,12 +55,16 @@ const AGREE_ABSOLUTE: f64 = 1e-6;
 pub struct TensorCheck {
     /// `layers.0.w`.
     pub name: String,
+    /// Index of its layer.
+    pub layer: usize,
     /// What it is.
     pub kind: TensorKind,
     /// Parameters compared.
     pub compared: usize,
     /// Parameters stepped over, since a kink lies within reach of every step.
     pub kinks: usize,
+    /// Those of them with the largest gradients by backpropagation, largest first: place in the tensor, gradient.
+    pub largest_kinks: Vec<(usize, f64)>,
     /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-3·‖g‖∞).
     pub largest_relative_error: f64,
     /// Parameters beyond the tolerance.
@@ -102,7 +121,29 @@ struct Objective<'a> {
     regularized: Vec<std::ops::Range<usize>>,
 }
 
-impl Objective<'_> {
+impl<'a> Objective<'a> {
+    fn new(
+        pool: &'a Pool,
+        network: &Network<f64>,
+        loss: &'a Loss,
+        regularization: &'a Regularization,
+        batch: Batch<'a, f64>,
+        pass: Pass,
+    ) -> Self {
+        let (ws, regularized) = (network.workspace(batch.rows), network.regularized());
+        Self { pool, ws, regularized, network: network.clone(), loss, regularization, batch, pass }
+    }
+
+    /// The cost, its gradient by backpropagation, and on which sides of its kinks it is.
+    fn differentiated(&mut self) -> (f64, Vec<f64>, Vec<bool>) {
+        let mut grads = vec![0.0; self.network.params().len()];
+        let mut here = Vec::new();
+        let cost = self.cost();
+        self.sides(&mut here);
+        self.gradient(&mut grads);
+        (cost, grads, here)
+    }
+
     fn cost(&mut self) -> f64 {
         self.network.forward(self.pool, &mut self.ws, &self.batch, self.pass);
         let (z, a, delta) = self.network.output_and_delta(&mut self.ws, self.batch.rows);
@@ -119,32 +160,74 @@ impl Objective<'_> {
         self.regularization.add_gradient(self.pool, params, grads, &self.regularized);
     }
 
+    /// Holds a gradient against differences of the cost; `here` are the sides of its kinks.
+    fn compare(&mut self, grads: &[f64], here: &[bool], most_per_tensor: usize) -> Vec<TensorCheck> {
+        let largest = grads.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
+        let mut checks = Vec::new();
+        for tensor in self.network.tensors().to_vec() {
+            let stride = tensor.range.len().div_ceil(most_per_tensor.max(1)).max(1);
+            let mut check = TensorCheck {
+                name: tensor.name.clone(),
+                layer: tensor.layer,
+                kind: tensor.kind,
+                compared: 0,
+                kinks: 0,
+                largest_kinks: Vec::new(),
+                largest_relative_error: 0.0,
+                failures: 0,
+                worst: None,
+            };
+            for index in (0..tensor.range.len()).step_by(stride) {
+                let place = tensor.range.start + index;
+                let l1 = if tensor.kind.is_regularized() { self.regularization.l1 } else { 0.0 };
+                match numeric(self, place, l1, largest, here) {
+                    None => check.step_over(index, grads[place]),
+                    Some(numeric) => check.compare(index, grads[place], numeric, largest),
+                }
+            }
+            checks.push(check);
+        }
+        checks
+    }
+
     /// On which side of every kink the last forward pass was.
     fn sides(&self, sides: &mut Vec<bool>) {
         sides.clear();
-        for (layer, kept) in self.network.layers().iter().zip(&self.ws.kept) {
-            let kinked = matches!(
-                layer.activation(),
-                Some(
-                    Activation::Relu
-                        | Activation::LeakyRelu { .. }
-                        | Activation::Elu { .. }
-                        | Activation::Selu
-                )
-            );
-            if kinked {
-                sides.extend(kept.a[..self.batch.rows * layer.units()].iter().map(|&a| a > 0.0));
-            }
+        each_side(&self.network, &self.ws, &self.batch, self.loss, |_, side| sides.push(side));
+    }
+}
+
+/// Tells of every kink, by its row, on which side of it the last forward pass was: a unit's activation, and an output's
+/// distance from its target.
+fn each_side<F: Real>(
+    network: &Network<F>,
+    ws: &Workspace<F>,
+    batch: &Batch<'_, F>,
+    loss: &Loss,
+    mut tell: impl FnMut(usize, bool),
+) {
+    for (layer, kept) in network.layers().iter().zip(&ws.kept) {
+        let kinked = matches!(
+            layer.activation(),
+            Some(Activation::Relu | Activation::LeakyRelu { .. } | Activation::Elu { .. } | Activation::Selu)
+        );
+        if kinked {
+            let cells = kept.a[..batch.rows * layer.units()].iter().enumerate();
+            cells.for_each(|(cell, &a)| tell(cell / layer.units(), a > F::ZERO));
         }
-        let (_, a) = self.network.output(&self.ws, self.batch.rows);
-        let outputs = self.batch.targets.outputs();
-        for (cell, &a) in a.iter().enumerate() {
-            let r = a - self.batch.targets.value(cell / outputs, cell % outputs);
-            match self.loss.cost() {
-                Cost::Absolute | Cost::Pinball { .. } => sides.push(r > 0.0),
-                Cost::Huber { delta } => sides.extend([r > delta, r < -delta]),
-                _ => {}
+    }
+    let (_, a) = network.output(ws, batch.rows);
+    let outputs = batch.targets.outputs();
+    for (cell, a) in a.iter().enumerate() {
+        let row = cell / outputs;
+        let r = a.to_f64() - batch.targets.value(row, cell % outputs).to_f64();
+        match loss.cost() {
+            Cost::Absolute | Cost::Pinball { .. } => tell(row, r > 0.0),
+            Cost::Huber { delta } => {
+                tell(row, r > delta);
+                tell(row, r < -delta);
             }
+            _ => {}
         }
     }
 }
@@ -165,44 +248,10 @@ pub fn check(
     pass: Pass,
     most_per_tensor: usize,
 ) -> GradientCheck {
-    let mut objective = Objective {
-        pool,
-        ws: network.workspace(batch.rows),
-        regularized: network.regularized(),
-        network: network.clone(),
-        loss,
-        regularization,
-        batch,
-        pass,
-    };
-    let mut grads = vec![0.0; network.params().len()];
-    let cost = objective.cost();
-    let mut here = Vec::new();
-    objective.sides(&mut here);
-    objective.gradient(&mut grads);
-    let largest = grads.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
-    let tensors = network.tensors().iter().map(|tensor| {
-        let stride = tensor.range.len().div_ceil(most_per_tensor.max(1)).max(1);
-        let mut check = TensorCheck {
-            name: tensor.name.clone(),
-            kind: tensor.kind,
-            compared: 0,
-            kinks: 0,
-            largest_relative_error: 0.0,
-            failures: 0,
-            worst: None,
-        };
-        for index in (0..tensor.range.len()).step_by(stride) {
-            let place = tensor.range.start + index;
-            let l1 = if tensor.kind.is_regularized() { regularization.l1 } else { 0.0 };
-            match numeric(&mut objective, place, l1, largest, &here) {
-                None => check.kinks += 1,
-                Some(numeric) => check.compare(index, grads[place], numeric, largest),
-            }
-        }
-        check
-    });
-    GradientCheck { cost, tensors: tensors.collect() }
+    let mut objective = Objective::new(pool, network, loss, regularization, batch, pass);
+    let (cost, grads, here) = objective.differentiated();
+    let tensors = objective.compare(&grads, &here, most_per_tensor);
+    GradientCheck { cost, tensors }
 }
 
 /// The extrapolated central difference with the largest step that crosses no kink and over which the cost is nearly a
@@ -245,6 +294,13 @@ fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, h
 }
 
 impl TensorCheck {
+    fn step_over(&mut self, index: usize, analytic: f64) {
+        self.kinks += 1;
+        let before = self.largest_kinks.partition_point(|(_, gradient)| gradient.abs() >= analytic.abs());
+        self.largest_kinks.insert(before, (index, analytic));
+        self.largest_kinks.truncate(KINKS_NAMED);
+    }
+
     fn compare(&mut self, index: usize, analytic: f64, numeric: f64, largest: f64) {
         self.compared += 1;
         let (difference, size) = ((analytic - numeric).abs(), analytic.abs().max(numeric.abs()));
