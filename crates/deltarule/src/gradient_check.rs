@@ -27,7 +27,10 @@ use crate::optimizer::Regularization;
 pub use of_model::{ModelCheck, NamedEntry, NetworkCheck, SteppedOver, Verdict, check_model};
 pub use single::{SINGLE, SingleCheck, SingleTensor, check_single};
 
-/// |analytic − numeric| ≤ `RELATIVE`·max(|analytic|, |numeric|) + `ABSOLUTE`·‖g‖∞.
+/// |analytic − numeric| ≤ `RELATIVE`·max(|analytic|, |numeric|) + `ABSOLUTE`·‖g‖∞ + the rounding of the costs over the step.
+///
+/// The last is far below the others but near a minimum: ln(1 + e^z) − y·z of a cost of 1e-5 is taken of logits of 10, so that
+/// it is known to 1e-15, and over a step of 1e-3 its difference to 1e-12, whatever is left of the gradient.
 pub const RELATIVE: f64 = 1e-6;
 
 /// See [`RELATIVE`].
@@ -50,6 +53,9 @@ const AGREE: f64 = 1e-4;
 /// See [`AGREE`].
 const AGREE_ABSOLUTE: f64 = 1e-6;
 
+/// Roundings of the cost that a difference is allowed, each half a unit in the last place of what the cost is made of.
+const ROUNDINGS: f64 = 4.0;
+
 /// The check of one parameter tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorCheck {
@@ -65,7 +71,7 @@ pub struct TensorCheck {
     pub kinks: usize,
     /// Those of them with the largest gradients by backpropagation, largest first: place in the tensor, gradient.
     pub largest_kinks: Vec<(usize, f64)>,
-    /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-3·‖g‖∞).
+    /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-3·‖g‖∞, rounding/[`RELATIVE`]).
     pub largest_relative_error: f64,
     /// Parameters beyond the tolerance.
     pub failures: usize,
@@ -119,6 +125,8 @@ struct Objective<'a> {
     batch: Batch<'a, f64>,
     pass: Pass,
     regularized: Vec<std::ops::Range<usize>>,
+    /// The size of what the cost is made of: each evaluation is rounded to the last place of that.
+    size: f64,
 }
 
 impl<'a> Objective<'a> {
@@ -131,7 +139,8 @@ impl<'a> Objective<'a> {
         pass: Pass,
     ) -> Self {
         let (ws, regularized) = (network.workspace(batch.rows), network.regularized());
-        Self { pool, ws, regularized, network: network.clone(), loss, regularization, batch, pass }
+        let network = network.clone();
+        Self { pool, ws, regularized, network, loss, regularization, batch, pass, size: 0.0 }
     }
 
     /// The cost, its gradient by backpropagation, and on which sides of its kinks it is.
@@ -139,6 +148,7 @@ impl<'a> Objective<'a> {
         let mut grads = vec![0.0; self.network.params().len()];
         let mut here = Vec::new();
         let cost = self.cost();
+        self.size = cost.abs() + self.logits_size();
         self.sides(&mut here);
         self.gradient(&mut grads);
         (cost, grads, here)
@@ -151,6 +161,21 @@ impl<'a> Objective<'a> {
         let sum = self.loss.value_and_delta(self.pool, z, a, targets, weights, Some(delta));
         let penalty = self.regularization.penalty(self.pool, self.network.params(), &self.regularized);
         sum / self.batch.total_weight() + penalty
+    }
+
+    /// The mean over the rows of the largest |logit| · (1 + |y|), where the cost is a difference of logits.
+    fn logits_size(&mut self) -> f64 {
+        if !self.loss.is_fused() {
+            return 0.0;
+        }
+        let (targets, weights) = (self.batch.targets, self.batch.weights);
+        let (z, _, _) = self.network.output_and_delta(&mut self.ws, self.batch.rows);
+        let of_row = |(row, z): (usize, &[f64])| {
+            let sizes = z.iter().enumerate().map(|(j, z)| z.abs() * (1.0 + targets.value(row, j).abs()));
+            weights.map_or(1.0, |weights| weights[row]) * sizes.fold(0.0, f64::max)
+        };
+        let sum: f64 = z.chunks_exact(targets.outputs()).enumerate().map(of_row).sum();
+        sum / self.batch.total_weight()
     }
 
     fn gradient(&mut self, grads: &mut [f64]) {
@@ -182,7 +207,9 @@ impl<'a> Objective<'a> {
                 let l1 = if tensor.kind.is_regularized() { self.regularization.l1 } else { 0.0 };
                 match numeric(self, place, l1, largest, here) {
                     None => check.step_over(index, grads[place]),
-                    Some(numeric) => check.compare(index, grads[place], numeric, largest),
+                    Some((numeric, rounding)) => {
+                        check.compare(index, grads[place], numeric, largest, rounding);
+                    }
                 }
             }
             checks.push(check);
@@ -259,11 +286,20 @@ pub fn check(
 ///
 /// The kink of |w| at 0 is known, and no reason to step over a weight: beyond it the penalty is continued as the
 /// straight line l1·sign(w)·w whose slope backpropagation takes.
-fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, here: &[bool]) -> Option<f64> {
+///
+/// Returns the difference, and how much of it may be rounding.
+fn numeric(
+    objective: &mut Objective<'_>,
+    place: usize,
+    l1: f64,
+    largest: f64,
+    here: &[bool],
+) -> Option<(f64, f64)> {
+    let rounding = ROUNDINGS * 0.5 * f64::EPSILON * objective.size;
     let p = objective.network.params()[place];
     let sign = if p == 0.0 { 0.0 } else { p.signum() };
     let mut sides = Vec::with_capacity(here.len());
-    let mut best: Option<(f64, f64)> = None;
+    let mut best: Option<(f64, f64, f64)> = None;
     for step in STEPS {
         let h = step * p.abs().max(1.0);
         let mut at = |value: f64| {
@@ -281,8 +317,8 @@ fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, h
         };
         if let (Some(wide), Some(narrow)) = (difference(h), difference(0.5 * h)) {
             let (found, apart) = ((4.0 * narrow - wide) / 3.0, (narrow - wide).abs());
-            if best.is_none_or(|(least, _)| apart < least) {
-                best = Some((apart, found));
+            if best.is_none_or(|(least, ..)| apart < least) {
+                best = Some((apart, found, rounding / h));
             }
             if apart <= AGREE * narrow.abs().max(wide.abs()) + AGREE_ABSOLUTE * largest {
                 break;
@@ -290,7 +326,7 @@ fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, h
         }
     }
     objective.network.params_mut()[place] = p;
-    best.map(|(_, found)| found)
+    best.map(|(_, found, rounding)| (found, rounding))
 }
 
 impl TensorCheck {
@@ -301,12 +337,13 @@ impl TensorCheck {
         self.largest_kinks.truncate(KINKS_NAMED);
     }
 
-    fn compare(&mut self, index: usize, analytic: f64, numeric: f64, largest: f64) {
+    fn compare(&mut self, index: usize, analytic: f64, numeric: f64, largest: f64, rounding: f64) {
         self.compared += 1;
         let (difference, size) = ((analytic - numeric).abs(), analytic.abs().max(numeric.abs()));
-        let within = difference <= RELATIVE * size + ABSOLUTE * largest;
+        let within = difference <= RELATIVE * size + ABSOLUTE * largest + rounding;
         self.failures += usize::from(!within);
-        let relative = if difference == 0.0 { 0.0 } else { difference / size.max(1e-3 * largest) };
+        let size = size.max(1e-3 * largest).max(rounding / RELATIVE);
+        let relative = if difference == 0.0 { 0.0 } else { difference / size };
         // A NaN on either side is the worst there is.
         if self.worst.is_none() || relative.is_nan() || relative > self.largest_relative_error {
             self.largest_relative_error = relative;

@@ -60,11 +60,11 @@ fn text(check: &ModelCheck, style: Style) -> String {
         Verdict::Undecided => "undecided, too many kinks (try other rows or more of them)",
     };
     parts.push(format!(
-        "{}:\nf64: |a − n| ≤ {RELATIVE:e}·max(|a|, |n|) + {ABSOLUTE:e}·‖g‖∞ for every parameter compared, a by \
+        "{}:\nf64: |a − n| ≤ {RELATIVE:e}·max(|a|, |n|) + {ABSOLUTE:e}·‖g‖∞ + rounding for every parameter compared, a by \
          backpropagation, n by differences; at most {} % stepped over for a kink\nf32: ‖a − g‖ ≤ {SINGLE:e} of each \
          tensor's norm, a by backpropagation in f32, g in f64, from the same δ of the output; the norm is that of the \
          magnitudes that the rows bring, which may cancel, and a tenth of the layer's largest; δ is within {SINGLE:e} of \
-         |ŷ| + |y|",
+         itself, of |ŷ| + |y|, or of a tenth where ŷ is a probability",
         style.bold(verdict),
         MOST_KINKS * 100.0
     ));

@@ -21,7 +21,7 @@ use text::escaped;
 const SHOWN: usize = 20;
 
 /// Terms of a sum side by side in one line.
-const TERMS: usize = 3;
+const TERMS: usize = 4;
 
 /// Pieces of a formula that is short enough to stand in another's equation: a · (1 − a) has seven.
 const SHORT: usize = 8;
@@ -47,6 +47,30 @@ impl Account {
     }
 
     /// The ledger alone as a document, where one gradient was asked for.
+    ///
+    /// ```
+    /// use deltarule::Pool;
+    /// use deltarule::activation::Activation;
+    /// use deltarule::dataset::{Dataset, Targets};
+    /// use deltarule::explain::{Anatomy, Names, Parameter, Reach};
+    /// use deltarule::layer::Pass;
+    /// use deltarule::loss::{Cost, Loss};
+    /// use deltarule::network::NetworkSpec;
+    /// use deltarule::optimizer::Regularization;
+    ///
+    /// // One linear unit: ∂C/∂w = x·(ŷ − y) = 3·(0.3 − 1) = −2.1.
+    /// let mut network = NetworkSpec::new(1).dense(1, Activation::Identity).build::<f64>(1)?;
+    /// network.params_mut().copy_from_slice(&[0.1, 0.0]);
+    /// let data = Dataset::from_dense(1, vec![3.0], Targets::Values { outputs: 1, values: vec![1.0] });
+    /// let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0)?;
+    /// let (pool, penalties, names) = (Pool::new(1), Regularization::default(), Names::default());
+    /// let anatomy = Anatomy::new(&pool, &network, &loss, &penalties, data.range(0, 1), Pass::Inference, &names);
+    /// let account = anatomy.account(Some(&Parameter::weight(0, 0, 0)), None, Reach::default())?;
+    /// let document = account.ledger_to_tex("a linear unit");
+    /// assert!(document.contains(r"\frac{\partial C}{\partial w_{0}} &= x_{0} \cdot (\hat{y}-y)"));
+    /// assert!(document.contains(r"&= 3.000 \cdot (0.3000-1.000)") && document.contains("&= -2.100"));
+    /// # Ok::<(), deltarule::Error>(())
+    /// ```
     #[must_use]
     pub fn ledger_to_tex(&self, title: &str) -> String {
         let mut document = self.opened(title);
@@ -74,8 +98,7 @@ impl Account {
             tolerance: self.tolerance,
         };
         if let Some(meaning) = &self.ledger.meaning {
-            let symbol = tex(&self.ledger.symbol, equations.notation);
-            let _ = writeln!(document, "${symbol}$: {}.\n", escaped(meaning));
+            let _ = writeln!(document, "With respect to {}:\n", escaped(meaning));
         }
         equations.put(&self.ledger, "1", document);
         let verdict = if self.difference <= self.tolerance { "hold" } else { "do \\textbf{not} hold" };
@@ -92,7 +115,7 @@ impl Account {
 
     fn put_largest(&self, document: &mut String) {
         document.push_str("\\section*{The largest gradients}\n\\begin{tabular}{@{}lr@{}}\n");
-        document.push_str("parameter & $\\partial C/\\partial p$ \\\\ \\hline\n");
+        document.push_str("parameter & $\\partial C/\\partial p$ \\headline\n");
         for one in &self.largest {
             let (name, gradient) = (escaped(&one.parameter), number(one.gradient));
             let _ = writeln!(document, "\\texttt{{{name}}} & ${gradient}$ \\\\");
@@ -108,6 +131,7 @@ const PREAMBLE: &str = "\\documentclass[11pt,a4paper]{article}
 \\setlength{\\textheight}{24.5cm}\\setlength{\\topmargin}{-1.6cm}
 \\setlength{\\parindent}{0pt}\\setlength{\\parskip}{3pt plus 1pt}
 \\allowdisplaybreaks\\sloppy
+\\newcommand{\\headline}{\\\\[2pt]\\hline\\rule{0pt}{2.6ex}}
 ";
 
 /// `1.5e-3` as mathematics.
@@ -391,7 +415,7 @@ fn put_outputs(outputs: &[Output], document: &mut String) {
         if has_units { ("rrrr", " & $\\hat{y}$ in its units & $y$ in its units") } else { ("rr", "") };
     let _ = writeln!(
         document,
-        "\\section*{{Output}}\n\\begin{{tabular}}{{@{{}}p{{6cm}}{columns}@{{}}}}\noutput & $\\hat{{y}}$ & $y${headings} \\\\ \\hline"
+        "\\section*{{Output}}\n\\begin{{tabular}}{{@{{}}p{{6cm}}{columns}@{{}}}}\noutput & $\\hat{{y}}$ & $y${headings} \\headline"
     );
     let mut largest: Vec<&Output> = outputs.iter().collect();
     if largest.len() > SHOWN {
@@ -418,7 +442,7 @@ fn put_columns(columns: &Columns, document: &mut String) {
     let _ = writeln!(document, "\\section*{{What {} hangs on}}", escaped(&columns.output));
     document.push_str(
         "\\begin{tabular}{@{}p{8cm}rr@{}}\ncolumn & $\\partial\\hat{y}/\\partial\\text{column}$ & gradient $\\times$ input \
-         \\\\ \\hline\n",
+         \\headline\n",
     );
     for share in columns.shares.iter().take(SHOWN) {
         let gradient = share.gradient.map_or_else(String::new, |gradient| format!("${}$", number(gradient)));
@@ -433,7 +457,7 @@ fn put_flow(flow: &[Stage], document: &mut String) {
     document.push_str("\\section*{Where the signal went}\n\\begin{tabular}{@{}lrrrrrr@{}}\n");
     document.push_str("& & & & \\multicolumn{3}{c@{}}{lost in units that are} \\\\\n");
     document.push_str(
-        "signal at & $\\lVert\\delta\\rVert$ & way back & $f'$ & saturated & dead & others \\\\ \\hline\n",
+        "signal at & $\\lVert\\delta\\rVert$ & way back & $f'$ & saturated & dead & others \\headline\n",
     );
     let _ = writeln!(document, "the output & ${}$ & & & & & \\\\", number(flow[0].sent));
     for stage in flow {

@@ -60,7 +60,7 @@ pub struct NamedEntry {
     pub got: f64,
     /// What it is checked against: by differences, or by backpropagation in double precision.
     pub expected: f64,
-    /// Of `f64` the entry's, over max(|got|, |expected|, 1e-3·‖g‖∞); of `f32` its tensor's, over the magnitudes' norm.
+    /// Of `f64` the entry's, as [`TensorCheck::largest_relative_error`]; of `f32` its tensor's, over the magnitudes' norm.
     pub relative_error: f64,
 }
 

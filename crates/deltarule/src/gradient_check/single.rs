@@ -1,6 +1,6 @@
 //! The backward pass in single precision against the one in double precision, tensor by tensor.
 
-use deltarule_kernels::{Pool, Real};
+use deltarule_kernels::{Activation, Pool, Real};
 
 use super::{WorstEntry, each_side};
 use crate::dataset::{Dataset, Targets};
@@ -10,7 +10,8 @@ use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
 
 /// ‖g₃₂ − g₆₄‖ ≤ `SINGLE`·(‖m‖ + `FLOOR`·√n·‖m‖∞) for each tensor of n entries, m being the magnitudes of what the rows
-/// bring to it, its ∞-norm that of the whole layer; and |δ₃₂ − δ₆₄| ≤ `SINGLE`·max(|δ|, |ŷ| + |y|) at each output.
+/// bring to it, its ∞-norm that of the whole layer; and |δ₃₂ − δ₆₄| ≤ `SINGLE`·max(|δ|, s) at each output, s being
+/// |ŷ| + |y|, or a tenth where ŷ is a probability; both times the row's weight.
 pub const SINGLE: f64 = 1e-5;
 
 /// Part of a layer's largest magnitude that counts for each entry of its tensors, as 1e-3·‖g‖∞ does in double precision: a
@@ -27,7 +28,7 @@ pub struct SingleCheck {
     pub rows: usize,
     /// Rows left out: in them a unit or an output stands on another side of its kink in single precision.
     pub kinks: usize,
-    /// The largest |δ₃₂ − δ₆₄| / max(|δ|, |ŷ| + |y|) of the outputs.
+    /// The largest |δ₃₂ − δ₆₄| / max(|δ|, s) of the outputs, see [`SINGLE`].
     pub delta_error: f64,
     /// One per parameter tensor.
     pub tensors: Vec<SingleTensor>,
@@ -64,11 +65,32 @@ impl SingleCheck {
 ///
 /// What rounding does where large numbers nearly cancel is no mistake of the backward pass, and the closer a network is to
 /// its minimum the more they do. So both passes start from the same δ of the output, which is compared by itself with the
-/// size of ŷ and y, whose difference it is; and a tensor's difference is measured by the magnitudes of what the rows bring
+/// size of ŷ and y, whose difference it is (of a probability, with a part of 1); and a tensor's difference is measured by the magnitudes of what the rows bring
 /// to it (of one row that is the gradient's own norm), as a ledger's is.
 ///
 /// # Panics
 /// Where the data do not fit the network.
+///
+/// ```
+/// use deltarule::Pool;
+/// use deltarule::activation::Activation;
+/// use deltarule::dataset::{Dataset, Targets};
+/// use deltarule::gradient_check::check_single;
+/// use deltarule::layer::Pass;
+/// use deltarule::loss::{Cost, Loss};
+/// use deltarule::network::NetworkSpec;
+/// use deltarule::optimizer::Regularization;
+///
+/// // One linear unit, w = 0.1 and b = 0, at x = 3 with the target 1: ∂C/∂w = x·(ŷ − y) = 3·(0.3 − 1) = −2.1.
+/// let mut network = NetworkSpec::new(1).dense(1, Activation::Identity).build::<f64>(1)?;
+/// network.params_mut().copy_from_slice(&[0.1, 0.0]);
+/// let data = Dataset::from_dense(1, vec![3.0], Targets::Values { outputs: 1, values: vec![1.0] });
+/// let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0)?;
+/// let check = check_single(&Pool::new(1), &network, &loss, &Regularization::default(), &data, Pass::Inference);
+/// assert!(check.is_within() && (check.rows, check.kinks) == (1, 0));
+/// assert!((check.tensors[0].norm - 2.1).abs() < 1e-6);
+/// # Ok::<(), deltarule::Error>(())
+/// ```
 #[must_use]
 pub fn check_single(
     pool: &Pool,
@@ -187,10 +209,13 @@ impl Run<'_, f64> {
         let (_, a) = self.network.output(&self.ws, rows);
         let outputs = self.data.targets.outputs();
         let targets = self.data.targets.range(0, rows);
+        let f = self.network.output_activation();
+        let is_probability = matches!(f, Activation::Sigmoid | Activation::Softmax);
         let error = |(cell, (&high, &low)): (usize, (&f64, &f32))| {
             let (row, output) = (cell / outputs, cell % outputs);
             let weight = self.data.weights.as_ref().map_or(1.0, |weights| weights[row]);
-            let size = weight * (a[cell].abs() + targets.value(row, output).abs());
+            let size = weight
+                * if is_probability { FLOOR } else { a[cell].abs() + targets.value(row, output).abs() };
             let difference = (f64::from(low) - high).abs();
             if difference == 0.0 { 0.0 } else { difference / size.max(high.abs()) }
         };
