@@ -24,7 +24,7 @@ pub(super) fn explain() -> Command {
             "Examples:\n  deltarule explain xor-1 xor --row 2\n  deltarule explain digits-1 digits --rows 1..64 \
              --weight 0,20,5\n  deltarule explain xor-1 xor --row 2 --parameter layers.0.b,3 --depth 5\n  deltarule explain \
              xor-1 xor --row 2 --format html > gradient.html\n  deltarule explain \
-             xor-1 xor --row 2 --weight 0,1,3 --format tex > gradient.tex && pdflatex gradient.tex",
+             xor-1 xor --row 2 --weight 0,1,3 --format tex > gradient.tex",
         )
         .args([model(), data()])
         .arg(
