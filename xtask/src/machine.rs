@@ -14,12 +14,14 @@ struct Program {
 }
 
 /// Programs of the system that building and testing call.
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: [Program; 4] = [
     // The linker's driver, and the compiler of the C sources in zstd.
     Program { name: "cc", package: "gcc" },
     Program { name: "git", package: "git" },
     // Counts the kernels' instructions.
     Program { name: "valgrind", package: "valgrind" },
+    // Compiles what `explain --format tex` writes, with the smallest set of packages that has amsmath.
+    Program { name: "pdflatex", package: "texlive-latex-base" },
 ];
 
 /// Components of the Rust toolchain beyond the compiler.

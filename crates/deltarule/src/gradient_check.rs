@@ -6,8 +6,17 @@
 //! evaluation. Where a ReLU or another kinked function changes side between p−h and p+h the difference says nothing
 //! about the gradient at p: such a parameter is tried again with smaller h, and counted as stepped over where no h
 //! avoids the kink.
+//!
+//! Training runs in single precision: [`check_single`] holds its backward pass against the double-precision one that
+//! the differences have borne out. [`check_model`] does both with a model's own networks, costs, penalties and rows, and
+//! says by the table's names where the two are furthest apart.
 
-use deltarule_kernels::{Activation, Pool};
+mod of_model;
+mod single;
+#[cfg(test)]
+mod tests;
+
+use deltarule_kernels::{Activation, Pool, Real};
 
 use crate::dataset::Batch;
 use crate::layer::{Pass, TensorKind};
@@ -15,7 +24,13 @@ use crate::loss::{Cost, Loss};
 use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
 
-/// |analytic − numeric| ≤ `RELATIVE`·max(|analytic|, |numeric|) + `ABSOLUTE`·‖g‖∞.
+pub use of_model::{ModelCheck, NamedEntry, NetworkCheck, SteppedOver, Verdict, check_model};
+pub use single::{SINGLE, SingleCheck, SingleTensor, check_single};
+
+/// |analytic − numeric| ≤ `RELATIVE`·max(|analytic|, |numeric|) + `ABSOLUTE`·‖g‖∞ + the rounding of the costs over the step.
+///
+/// The last is far below the others but near a minimum: ln(1 + e^z) − y·z of a cost of 1e-5 is taken of logits of 10, so that
+/// it is known to 1e-15, and over a step of 1e-3 its difference to 1e-12, whatever is left of the gradient.
 pub const RELATIVE: f64 = 1e-6;
 
 /// See [`RELATIVE`].
@@ -23,6 +38,9 @@ pub const ABSOLUTE: f64 = 1e-9;
 
 /// The greatest part of parameters that may be stepped over for their kinks.
 pub const MOST_KINKS: f64 = 0.01;
+
+/// Parameters stepped over that are named for each tensor.
+const KINKS_NAMED: usize = 3;
 
 /// Steps tried, as parts of max(1, |p|); the first is near the best for an error of O(h⁴), ε^(1/5) ≈ 7e-4 (Press et al.
 /// 2007, §5.7); the others reach less far across a kink.
@@ -35,18 +53,25 @@ const AGREE: f64 = 1e-4;
 /// See [`AGREE`].
 const AGREE_ABSOLUTE: f64 = 1e-6;
 
+/// Roundings of the cost that a difference is allowed, each half a unit in the last place of what the cost is made of.
+const ROUNDINGS: f64 = 4.0;
+
 /// The check of one parameter tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorCheck {
     /// `layers.0.w`.
     pub name: String,
+    /// Index of its layer.
+    pub layer: usize,
     /// What it is.
     pub kind: TensorKind,
     /// Parameters compared.
     pub compared: usize,
     /// Parameters stepped over, since a kink lies within reach of every step.
     pub kinks: usize,
-    /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-3·‖g‖∞).
+    /// Those of them with the largest gradients by backpropagation, largest first: place in the tensor, gradient.
+    pub largest_kinks: Vec<(usize, f64)>,
+    /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-3·‖g‖∞, rounding/[`RELATIVE`]).
     pub largest_relative_error: f64,
     /// Parameters beyond the tolerance.
     pub failures: usize,
@@ -100,9 +125,35 @@ struct Objective<'a> {
     batch: Batch<'a, f64>,
     pass: Pass,
     regularized: Vec<std::ops::Range<usize>>,
+    /// The size of what the cost is made of: each evaluation is rounded to the last place of that.
+    size: f64,
 }
 
-impl Objective<'_> {
+impl<'a> Objective<'a> {
+    fn new(
+        pool: &'a Pool,
+        network: &Network<f64>,
+        loss: &'a Loss,
+        regularization: &'a Regularization,
+        batch: Batch<'a, f64>,
+        pass: Pass,
+    ) -> Self {
+        let (ws, regularized) = (network.workspace(batch.rows), network.regularized());
+        let network = network.clone();
+        Self { pool, ws, regularized, network, loss, regularization, batch, pass, size: 0.0 }
+    }
+
+    /// The cost, its gradient by backpropagation, and on which sides of its kinks it is.
+    fn differentiated(&mut self) -> (f64, Vec<f64>, Vec<bool>) {
+        let mut grads = vec![0.0; self.network.params().len()];
+        let mut here = Vec::new();
+        let cost = self.cost();
+        self.size = cost.abs() + self.logits_size();
+        self.sides(&mut here);
+        self.gradient(&mut grads);
+        (cost, grads, here)
+    }
+
     fn cost(&mut self) -> f64 {
         self.network.forward(self.pool, &mut self.ws, &self.batch, self.pass);
         let (z, a, delta) = self.network.output_and_delta(&mut self.ws, self.batch.rows);
@@ -112,6 +163,21 @@ impl Objective<'_> {
         sum / self.batch.total_weight() + penalty
     }
 
+    /// The mean over the rows of the largest |logit| · (1 + |y|), where the cost is a difference of logits.
+    fn logits_size(&mut self) -> f64 {
+        if !self.loss.is_fused() {
+            return 0.0;
+        }
+        let (targets, weights) = (self.batch.targets, self.batch.weights);
+        let (z, _, _) = self.network.output_and_delta(&mut self.ws, self.batch.rows);
+        let of_row = |(row, z): (usize, &[f64])| {
+            let sizes = z.iter().enumerate().map(|(j, z)| z.abs() * (1.0 + targets.value(row, j).abs()));
+            weights.map_or(1.0, |weights| weights[row]) * sizes.fold(0.0, f64::max)
+        };
+        let sum: f64 = z.chunks_exact(targets.outputs()).enumerate().map(of_row).sum();
+        sum / self.batch.total_weight()
+    }
+
     fn gradient(&mut self, grads: &mut [f64]) {
         let total = self.batch.total_weight();
         self.network.backward(self.pool, &mut self.ws, &self.batch, total, grads);
@@ -119,32 +185,76 @@ impl Objective<'_> {
         self.regularization.add_gradient(self.pool, params, grads, &self.regularized);
     }
 
+    /// Holds a gradient against differences of the cost; `here` are the sides of its kinks.
+    fn compare(&mut self, grads: &[f64], here: &[bool], most_per_tensor: usize) -> Vec<TensorCheck> {
+        let largest = grads.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
+        let mut checks = Vec::new();
+        for tensor in self.network.tensors().to_vec() {
+            let stride = tensor.range.len().div_ceil(most_per_tensor.max(1)).max(1);
+            let mut check = TensorCheck {
+                name: tensor.name.clone(),
+                layer: tensor.layer,
+                kind: tensor.kind,
+                compared: 0,
+                kinks: 0,
+                largest_kinks: Vec::new(),
+                largest_relative_error: 0.0,
+                failures: 0,
+                worst: None,
+            };
+            for index in (0..tensor.range.len()).step_by(stride) {
+                let place = tensor.range.start + index;
+                let l1 = if tensor.kind.is_regularized() { self.regularization.l1 } else { 0.0 };
+                match numeric(self, place, l1, largest, here) {
+                    None => check.step_over(index, grads[place]),
+                    Some((numeric, rounding)) => {
+                        check.compare(index, grads[place], numeric, largest, rounding);
+                    }
+                }
+            }
+            checks.push(check);
+        }
+        checks
+    }
+
     /// On which side of every kink the last forward pass was.
     fn sides(&self, sides: &mut Vec<bool>) {
         sides.clear();
-        for (layer, kept) in self.network.layers().iter().zip(&self.ws.kept) {
-            let kinked = matches!(
-                layer.activation(),
-                Some(
-                    Activation::Relu
-                        | Activation::LeakyRelu { .. }
-                        | Activation::Elu { .. }
-                        | Activation::Selu
-                )
-            );
-            if kinked {
-                sides.extend(kept.a[..self.batch.rows * layer.units()].iter().map(|&a| a > 0.0));
-            }
+        each_side(&self.network, &self.ws, &self.batch, self.loss, |_, side| sides.push(side));
+    }
+}
+
+/// Tells of every kink, by its row, on which side of it the last forward pass was: a unit's activation, and an output's
+/// distance from its target.
+fn each_side<F: Real>(
+    network: &Network<F>,
+    ws: &Workspace<F>,
+    batch: &Batch<'_, F>,
+    loss: &Loss,
+    mut tell: impl FnMut(usize, bool),
+) {
+    for (layer, kept) in network.layers().iter().zip(&ws.kept) {
+        let kinked = matches!(
+            layer.activation(),
+            Some(Activation::Relu | Activation::LeakyRelu { .. } | Activation::Elu { .. } | Activation::Selu)
+        );
+        if kinked {
+            let cells = kept.a[..batch.rows * layer.units()].iter().enumerate();
+            cells.for_each(|(cell, &a)| tell(cell / layer.units(), a > F::ZERO));
         }
-        let (_, a) = self.network.output(&self.ws, self.batch.rows);
-        let outputs = self.batch.targets.outputs();
-        for (cell, &a) in a.iter().enumerate() {
-            let r = a - self.batch.targets.value(cell / outputs, cell % outputs);
-            match self.loss.cost() {
-                Cost::Absolute | Cost::Pinball { .. } => sides.push(r > 0.0),
-                Cost::Huber { delta } => sides.extend([r > delta, r < -delta]),
-                _ => {}
+    }
+    let (_, a) = network.output(ws, batch.rows);
+    let outputs = batch.targets.outputs();
+    for (cell, a) in a.iter().enumerate() {
+        let row = cell / outputs;
+        let r = a.to_f64() - batch.targets.value(row, cell % outputs).to_f64();
+        match loss.cost() {
+            Cost::Absolute | Cost::Pinball { .. } => tell(row, r > 0.0),
+            Cost::Huber { delta } => {
+                tell(row, r > delta);
+                tell(row, r < -delta);
             }
+            _ => {}
         }
     }
 }
@@ -165,44 +275,10 @@ pub fn check(
     pass: Pass,
     most_per_tensor: usize,
 ) -> GradientCheck {
-    let mut objective = Objective {
-        pool,
-        ws: network.workspace(batch.rows),
-        regularized: network.regularized(),
-        network: network.clone(),
-        loss,
-        regularization,
-        batch,
-        pass,
-    };
-    let mut grads = vec![0.0; network.params().len()];
-    let cost = objective.cost();
-    let mut here = Vec::new();
-    objective.sides(&mut here);
-    objective.gradient(&mut grads);
-    let largest = grads.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
-    let tensors = network.tensors().iter().map(|tensor| {
-        let stride = tensor.range.len().div_ceil(most_per_tensor.max(1)).max(1);
-        let mut check = TensorCheck {
-            name: tensor.name.clone(),
-            kind: tensor.kind,
-            compared: 0,
-            kinks: 0,
-            largest_relative_error: 0.0,
-            failures: 0,
-            worst: None,
-        };
-        for index in (0..tensor.range.len()).step_by(stride) {
-            let place = tensor.range.start + index;
-            let l1 = if tensor.kind.is_regularized() { regularization.l1 } else { 0.0 };
-            match numeric(&mut objective, place, l1, largest, &here) {
-                None => check.kinks += 1,
-                Some(numeric) => check.compare(index, grads[place], numeric, largest),
-            }
-        }
-        check
-    });
-    GradientCheck { cost, tensors: tensors.collect() }
+    let mut objective = Objective::new(pool, network, loss, regularization, batch, pass);
+    let (cost, grads, here) = objective.differentiated();
+    let tensors = objective.compare(&grads, &here, most_per_tensor);
+    GradientCheck { cost, tensors }
 }
 
 /// The extrapolated central difference with the largest step that crosses no kink and over which the cost is nearly a
@@ -210,11 +286,20 @@ pub fn check(
 ///
 /// The kink of |w| at 0 is known, and no reason to step over a weight: beyond it the penalty is continued as the
 /// straight line l1·sign(w)·w whose slope backpropagation takes.
-fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, here: &[bool]) -> Option<f64> {
+///
+/// Returns the difference, and how much of it may be rounding.
+fn numeric(
+    objective: &mut Objective<'_>,
+    place: usize,
+    l1: f64,
+    largest: f64,
+    here: &[bool],
+) -> Option<(f64, f64)> {
+    let rounding = ROUNDINGS * 0.5 * f64::EPSILON * objective.size;
     let p = objective.network.params()[place];
     let sign = if p == 0.0 { 0.0 } else { p.signum() };
     let mut sides = Vec::with_capacity(here.len());
-    let mut best: Option<(f64, f64)> = None;
+    let mut best: Option<(f64, f64, f64)> = None;
     for step in STEPS {
         let h = step * p.abs().max(1.0);
         let mut at = |value: f64| {
@@ -232,8 +317,8 @@ fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, h
         };
         if let (Some(wide), Some(narrow)) = (difference(h), difference(0.5 * h)) {
             let (found, apart) = ((4.0 * narrow - wide) / 3.0, (narrow - wide).abs());
-            if best.is_none_or(|(least, _)| apart < least) {
-                best = Some((apart, found));
+            if best.is_none_or(|(least, ..)| apart < least) {
+                best = Some((apart, found, rounding / h));
             }
             if apart <= AGREE * narrow.abs().max(wide.abs()) + AGREE_ABSOLUTE * largest {
                 break;
@@ -241,16 +326,24 @@ fn numeric(objective: &mut Objective<'_>, place: usize, l1: f64, largest: f64, h
         }
     }
     objective.network.params_mut()[place] = p;
-    best.map(|(_, found)| found)
+    best.map(|(_, found, rounding)| (found, rounding))
 }
 
 impl TensorCheck {
-    fn compare(&mut self, index: usize, analytic: f64, numeric: f64, largest: f64) {
+    fn step_over(&mut self, index: usize, analytic: f64) {
+        self.kinks += 1;
+        let before = self.largest_kinks.partition_point(|(_, gradient)| gradient.abs() >= analytic.abs());
+        self.largest_kinks.insert(before, (index, analytic));
+        self.largest_kinks.truncate(KINKS_NAMED);
+    }
+
+    fn compare(&mut self, index: usize, analytic: f64, numeric: f64, largest: f64, rounding: f64) {
         self.compared += 1;
         let (difference, size) = ((analytic - numeric).abs(), analytic.abs().max(numeric.abs()));
-        let within = difference <= RELATIVE * size + ABSOLUTE * largest;
+        let within = difference <= RELATIVE * size + ABSOLUTE * largest + rounding;
         self.failures += usize::from(!within);
-        let relative = if difference == 0.0 { 0.0 } else { difference / size.max(1e-3 * largest) };
+        let size = size.max(1e-3 * largest).max(rounding / RELATIVE);
+        let relative = if difference == 0.0 { 0.0 } else { difference / size };
         // A NaN on either side is the worst there is.
         if self.worst.is_none() || relative.is_nan() || relative > self.largest_relative_error {
             self.largest_relative_error = relative;

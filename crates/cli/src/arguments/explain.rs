@@ -23,7 +23,8 @@ pub(super) fn explain() -> Command {
         .after_help(
             "Examples:\n  deltarule explain xor-1 xor --row 2\n  deltarule explain digits-1 digits --rows 1..64 \
              --weight 0,20,5\n  deltarule explain xor-1 xor --row 2 --parameter layers.0.b,3 --depth 5\n  deltarule explain \
-             xor-1 xor --row 2 --format html > gradient.html",
+             xor-1 xor --row 2 --format html > gradient.html\n  deltarule explain \
+             xor-1 xor --row 2 --weight 0,1,3 --format tex > gradient.tex",
         )
         .args([model(), data()])
         .arg(
@@ -66,10 +67,10 @@ pub(super) fn explain() -> Command {
             Arg::new("as")
                 .long("format")
                 .value_name("FORMAT")
-                .value_parser(["text", "json", "html"])
+                .value_parser(["text", "json", "html", "tex"])
                 .default_value("text")
                 .help_heading("Output")
-                .help("How it is told: html is one page that stands by itself, json the same as --json"),
+                .help("How it is told: html is one page that stands by itself, tex a document for pdflatex (with --weight or --parameter of the gradient alone), json the same as --json"),
         )
         .arg(number("layer", "L", "The layer whose largest gradient is taken apart [default: the first with weights]".into()).conflicts_with_all(["weight", "parameter"]))
         .arg(number("top", "N", format!("The largest terms of each sum that are shown [default: {}]", reach.top)))

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::ArgMatches;
-use deltarule::explain::{self, Account, Columns, Parameter, Question, Reach, Stage, four_digits};
+use deltarule::explain::{self, Account, Columns, Output, Parameter, Question, Reach, Stage, four_digits};
 use deltarule::table::Table as Data;
 use serde_json::{Value, json};
 
@@ -24,7 +24,8 @@ pub fn explain(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     let table = source::table(matches, &model, None)?;
     let span = rows_of(matches, &table)?;
     let rows: Vec<u32> = (span.first - 1..span.last).collect();
-    let account = explain::explain(&pool, &model, &table, &rows, &question_of(matches))?;
+    let question = question_of(matches);
+    let account = explain::explain(&pool, &model, &table, &rows, &question)?;
     let rows = if span.first == span.last {
         format!("row {}", span.first)
     } else {
@@ -36,6 +37,13 @@ pub fn explain(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
         Some("json") => {
             let text = serde_json::to_string_pretty(&document(&account, span)?)?;
             print(|out| writeln!(out, "{text}"))?;
+        }
+        Some("tex") => {
+            let text = match question.parameter {
+                Some(_) => account.ledger_to_tex(&title),
+                None => account.to_tex(&title),
+            };
+            print(|out| write!(out, "{text}"))?;
         }
         Some("html") => print(|out| write!(out, "{}", account.to_html(&title)))?,
         _ => {
@@ -82,11 +90,7 @@ fn rows_of(matches: &ArgMatches, table: &Data) -> Result<Span> {
 fn text(account: &Account, style: Style) -> String {
     let mut parts = Vec::new();
     if !account.outputs.is_empty() {
-        let mut table = Table::new(&[("output", Align::Left), ("ŷ", Align::Right)]);
-        for output in &account.outputs {
-            table.row([output.name.clone(), figure(output.value)]);
-        }
-        parts.push(table.text(style));
+        parts.push(outputs_text(&account.outputs, style));
     }
     parts.push(format!("cost  {}", figure(account.cost)));
     if let Some(columns) = &account.columns {
@@ -102,6 +106,21 @@ fn text(account: &Account, style: Style) -> String {
     parts.push(table.text(style));
     parts.push(ledger::text(account, style));
     parts.join("\n\n")
+}
+
+/// Outputs beside their targets, of a regression in the table's units as well.
+fn outputs_text(outputs: &[Output], style: Style) -> String {
+    let mut headings = vec![("output", Align::Left), ("ŷ", Align::Right), ("y", Align::Right)];
+    if outputs.iter().any(|output| output.in_units.is_some()) {
+        headings.extend([("ŷ in its units", Align::Right), ("y in its units", Align::Right)]);
+    }
+    let mut table = Table::new(&headings);
+    for output in outputs {
+        let mut cells = vec![output.name.clone(), figure(output.value), figure(output.target)];
+        cells.extend(output.in_units.into_iter().flat_map(|own| [figure(own.value), figure(own.target)]));
+        table.row(cells);
+    }
+    table.text(style)
 }
 
 /// What an output hangs on: the largest shares.

@@ -140,9 +140,40 @@ fn check_passes_on_a_trained_network() {
     let place = Place::with_model();
     let report = place.run(["check", "first", "flowers.csv", "--rows", "8", "--json"]).json();
     assert_eq!((&report["passed"], &report["rows"]), (&true.into(), &8.into()));
-    assert!(report["tensors"].as_array().unwrap().iter().all(|tensor| tensor["failures"] == 0));
+    let tensors = report["tensors"].as_array().unwrap();
+    assert!(tensors.iter().all(|tensor| tensor["failures"] == 0), "{report}");
+    let single = |tensor: &serde_json::Value| tensor["single"]["relative_error"].as_f64().unwrap();
+    assert!(tensors.iter().all(|tensor| single(tensor) <= 1e-5), "{report}");
+    assert!(tensors.iter().any(|tensor| single(tensor) > 0.0), "f32 is not f64: {report}");
+    let kinds: Vec<_> = tensors.iter().map(|tensor| (&tensor["layer"], &tensor["kind"])).collect();
+    assert!(
+        kinds.contains(&(&0.into(), &"w".into())) && kinds.contains(&(&2.into(), &"b".into())),
+        "{report}"
+    );
+    // Entries go by the table's names, in both precisions.
+    let worst = report["worst"].as_array().unwrap();
+    for precision in ["f64", "f32"] {
+        assert!(worst.iter().any(|entry| entry["precision"] == precision), "{report}");
+    }
+    let named = |entry: &serde_json::Value| entry["meaning"].as_str().unwrap().contains("kind = tall");
+    assert!(worst.iter().any(named), "{report}");
     let words = place.run(["check", "first", "flowers.csv", "--parameters", "2"]);
-    assert!(words.is_done().out.contains("passed:"), "{words:#?}");
+    for expected in
+        ["passed:", "furthest apart", "the bias of kind = tall", "f32: ‖a − g‖ ≤ 1e-5 of each tensor's norm"]
+    {
+        assert!(words.is_done().out.contains(expected), "no {expected:?} in {words:#?}");
+    }
+}
+
+#[test]
+fn check_passes_on_a_network_at_its_minimum() {
+    // Gradients from 1e-10 to 1e-5 of logits around 10, whose rounding in the differences was taken for a mistake.
+    let place = Place::new();
+    for optimizer in ["adam", "lbfgs"] {
+        place.run(["train", "xor", "--run", optimizer, "--optimizer", optimizer, "-q"]).is_done();
+        let words = place.run(["check", optimizer, "xor"]);
+        assert!(words.is_done().out.contains("passed:"), "{words:#?}");
+    }
 }
 
 #[test]

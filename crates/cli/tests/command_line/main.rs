@@ -6,6 +6,7 @@ mod explain;
 mod formats;
 mod help;
 mod interruption;
+mod latex;
 mod place;
 mod same_bits;
 mod streams;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Anatomy, ColumnShare, Parameter, Quantity, Reach, Stage, tolerance};
 use crate::error::{ErrorKind, Result};
-use crate::layer::{Pass, Tensor, TensorKind};
+use crate::layer::{Layer, Pass, Tensor, TensorKind};
 
 /// Largest gradients that are listed.
 const LISTED: usize = 5;
@@ -15,7 +15,9 @@ const LISTED: usize = 5;
 pub struct Account {
     /// How the passes were run: `inference` or `training`.
     pub pass: &'static str,
-    /// ŷ by name, of a single row.
+    /// Units of each layer, from the first to the last.
+    pub units: Vec<usize>,
+    /// ŷ and y by name, of a single row.
     pub outputs: Vec<Output>,
     /// The mean cost, without penalties.
     pub cost: f64,
@@ -50,6 +52,20 @@ pub struct Output {
     pub name: String,
     /// ŷ.
     pub value: f64,
+    /// y, as the network is to give it: 1 or 0 of a class, the scaled target of a regression.
+    pub target: f64,
+    /// Both as the table has them, of a regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_units: Option<InUnits>,
+}
+
+/// An output and its target in the units of the table's column: the scaling undone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct InUnits {
+    /// ŷ.
+    pub value: f64,
+    /// y.
+    pub target: f64,
 }
 
 /// A gradient among the largest.
@@ -94,6 +110,7 @@ impl<F: Real> Anatomy<'_, F> {
         let named =
             |(parameter, gradient): (Parameter, f64)| Largest { parameter: parameter.to_string(), gradient };
         Ok(Account {
+            units: self.network.layers().iter().map(Layer::units).collect(),
             pass: if self.pass == Pass::Inference { "inference" } else { "training" },
             outputs,
             cost: self.cost,
@@ -108,7 +125,8 @@ impl<F: Real> Anatomy<'_, F> {
 
     fn output(&self, unit: usize, value: f64) -> Output {
         let name = self.names.outputs.get(unit).cloned().unwrap_or_else(|| format!("output {unit}"));
-        Output { name, value }
+        let target = self.batch.targets.value(0, unit).to_f64();
+        Output { name, value, target, in_units: None }
     }
 
     fn no_such_layer(&self, layer: Option<usize>) -> crate::Error {
@@ -140,14 +158,7 @@ impl<F: Real> Anatomy<'_, F> {
         all.select_nth_unstable_by(most - 1, by_size);
         all.truncate(most);
         all.sort_by(by_size);
-        let named = |(tensor, at, gradient): (&Tensor, usize, f64)| {
-            let mut place = vec![0; tensor.shape.len()];
-            let mut rest = at;
-            for (place, size) in place.iter_mut().zip(&tensor.shape).rev() {
-                (*place, rest) = (rest % size, rest / size);
-            }
-            (Parameter { tensor: tensor.name.clone(), place }, gradient)
-        };
+        let named = |(tensor, at, gradient): (&Tensor, usize, f64)| (Parameter::at(tensor, at), gradient);
         all.into_iter().map(named).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Account, Columns, Parts, Quantity, Stage, four_digits as number};
+use super::{Account, Columns, Output, Parts, Quantity, Stage, four_digits as number};
 
 impl Account {
     /// The account as a page that stands by itself. `title` says what was explained, of which rows.
@@ -22,12 +22,7 @@ impl Account {
         };
         let _ = writeln!(page, "<p class=\"note\">Mean cost {}, {pass}.</p>", number(self.cost));
         if !self.outputs.is_empty() {
-            page.push_str("<h2>Output</h2>\n<table><tr><th>output</th><th class=\"n\">ŷ</th></tr>\n");
-            for output in &self.outputs {
-                let (name, value) = (escaped(&output.name), number(output.value));
-                let _ = writeln!(page, "<tr><td>{name}</td><td class=\"n\">{value}</td></tr>");
-            }
-            page.push_str("</table>\n");
+            put_outputs(&self.outputs, &mut page);
         }
         if let Some(columns) = &self.columns {
             put_columns(columns, &mut page);
@@ -130,6 +125,25 @@ fn put(of: &Quantity, share: Option<f64>, page: &mut String) {
         );
     }
     page.push_str("</details>\n");
+}
+
+/// Outputs beside their targets, of a regression in the table's units as well.
+fn put_outputs(outputs: &[Output], page: &mut String) {
+    let mut headings = vec!["ŷ", "y"];
+    if outputs.iter().any(|output| output.in_units.is_some()) {
+        headings.extend(["ŷ in its units", "y in its units"]);
+    }
+    let cells = |tag: &str, cells: &[String]| -> String {
+        cells.iter().map(|cell| format!("<{tag} class=\"n\">{cell}</{tag}>")).collect()
+    };
+    let headings: Vec<String> = headings.into_iter().map(str::to_owned).collect();
+    let _ = writeln!(page, "<h2>Output</h2>\n<table><tr><th>output</th>{}</tr>", cells("th", &headings));
+    for output in outputs {
+        let mut numbers = vec![number(output.value), number(output.target)];
+        numbers.extend(output.in_units.into_iter().flat_map(|own| [number(own.value), number(own.target)]));
+        let _ = writeln!(page, "<tr><td>{}</td>{}</tr>", escaped(&output.name), cells("td", &numbers));
+    }
+    page.push_str("</table>\n");
 }
 
 /// What an output hangs on: the largest shares, with a bar for gradient × input.
@@ -249,7 +263,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::{ColumnShare, Largest, Lost, Output, Through};
+    use crate::explain::{ColumnShare, InUnits, Largest, Lost, Through};
 
     #[test]
     fn a_page_stands_by_itself_and_shows_names_as_they_are() {
@@ -272,7 +286,13 @@ mod tests {
         let share = ColumnShare { column: "a>b".into(), gradient: None, magnitude: None, times_input: -0.25 };
         let account = Account {
             pass: "inference",
-            outputs: vec![Output { name: "<script>".into(), value: 0.5 }],
+            units: vec![1],
+            outputs: vec![Output {
+                name: "<script>".into(),
+                value: 0.5,
+                target: -0.25,
+                in_units: Some(InUnits { value: 1500.0, target: 750.0 }),
+            }],
             cost: 0.125,
             flow: vec![stage],
             largest: vec![Largest { parameter: "layers.0.w,0,0".into(), gradient: -1.0 }],
@@ -291,6 +311,7 @@ mod tests {
         for outside in ["<script", "http:", "https:", "src=", "NaN", "\"inf", "-inf", ">inf"] {
             assert!(!page.contains(outside), "{outside} in {page}");
         }
+        assert!(page.contains("<td class=\"n\">1500</td><td class=\"n\">750.0</td>"), "{page}");
         assert!(page.contains("All levels hold") && page.contains("100 % lost saturated"), "{page}");
         for tag in ["details", "div", "table", "svg", "text", "span", "tspan"] {
             let count = |what: String| page.matches(&what).count();

@@ -24,6 +24,7 @@ mod parts;
 mod quantity;
 #[cfg(test)]
 mod tests;
+mod tex;
 
 use deltarule_kernels::{Pool, Real};
 
@@ -34,7 +35,7 @@ use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
 
 pub use crate::activation::SATURATED;
-pub use account::{Account, Columns, Largest, Output};
+pub use account::{Account, Columns, InUnits, Largest, Output};
 pub use attribution::{ColumnShare, InputGradient};
 pub use flow::{Lost, Stage, Through};
 pub use of_model::{Question, explain};

@@ -2,7 +2,7 @@
 
 use deltarule_kernels::{Pool, Real};
 
-use super::{Account, Anatomy, Columns, Names, Parameter, Reach};
+use super::{Account, Anatomy, Columns, InUnits, Names, Output, Parameter, Reach};
 use crate::config::resolve;
 use crate::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
@@ -68,10 +68,13 @@ fn of_network<F: Real>(
     let config = model.config();
     let (loss, regularization) = (resolve::loss(config)?, resolve::regularization(config));
     let data = model.encoder().encode::<F>(table, rows)?;
-    let names = names_of(model.encoder(), rows[0] as usize + 1);
+    let names = Names::of(model.encoder(), rows[0] as usize + 1);
     let batch = data.range(0, data.rows);
     let anatomy = Anatomy::new(pool, network, &loss, &regularization, batch, Pass::Inference, &names);
     let mut account = anatomy.account(question.parameter.as_ref(), question.layer, question.reach)?;
+    if model.encoder().task() == Task::Regression {
+        put_units(&mut account.outputs, anatomy.outputs(), model.encoder(), table, rows)?;
+    }
     let output = output_of(question, &names, anatomy.outputs())?;
     let gradient = anatomy.input_gradient(pool, output);
     account.columns = Some(Columns {
@@ -79,6 +82,21 @@ fn of_network<F: Real>(
         shares: gradient.by_column(model.encoder(), table, rows)?,
     });
     Ok(account)
+}
+
+/// Outputs and targets of one row as the table has them.
+fn put_units<F: Real>(
+    outputs: &mut [Output],
+    values: &[F],
+    encoder: &Encoder,
+    table: &Table,
+    rows: &[u32],
+) -> Result<()> {
+    let (values, targets) = (encoder.decode_targets(values), encoder.target_values(table, rows)?);
+    for (output, (value, target)) in outputs.iter_mut().zip(values.into_iter().zip(targets)) {
+        output.in_units = Some(InUnits { value, target });
+    }
+    Ok(())
 }
 
 /// The output that was asked for: by the name that is shown, or by the class alone.
@@ -93,15 +111,19 @@ fn output_of<F: Real>(question: &Question, names: &Names, outputs: &[F]) -> Resu
     names.outputs.iter().position(is_it).ok_or_else(|| absent("the output", said, expected()))
 }
 
-/// Columns and classes. A binary task's one output is the probability of its second class.
-fn names_of(encoder: &Encoder, first_row: usize) -> Names {
-    let target = encoder.target_names().join(", ");
-    let outputs = match (encoder.task(), encoder.classes()) {
-        (Task::Binary, [_, second]) => vec![format!("{target} = {second}")],
-        (_, []) => encoder.target_names().to_vec(),
-        (_, classes) => classes.iter().map(|class| format!("{target} = {class}")).collect(),
-    };
-    Names { inputs: encoder.feature_names(), outputs, first_row }
+impl Names {
+    /// Columns and classes. A binary task's one output is the probability of its second class. `first_row` is the number of
+    /// the batch's first row in its table, from 1.
+    #[must_use]
+    pub fn of(encoder: &Encoder, first_row: usize) -> Self {
+        let target = encoder.target_names().join(", ");
+        let outputs = match (encoder.task(), encoder.classes()) {
+            (Task::Binary, [_, second]) => vec![format!("{target} = {second}")],
+            (_, []) => encoder.target_names().to_vec(),
+            (_, classes) => classes.iter().map(|class| format!("{target} = {class}")).collect(),
+        };
+        Self { inputs: encoder.feature_names(), outputs, first_row }
+    }
 }
 
 fn absent(what: &str, got: &str, expected: String) -> Error {

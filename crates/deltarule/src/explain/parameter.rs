@@ -4,8 +4,9 @@ use std::fmt;
 
 use deltarule_kernels::Real;
 
+use super::Names;
 use crate::error::{ErrorKind, Result};
-use crate::layer::TensorKind;
+use crate::layer::{Layer, Tensor, TensorKind};
 use crate::network::Network;
 
 /// A parameter by its tensor's name and its place there: `layers.0.w,2,5` is the weight from the first layer's input 2 to
@@ -44,6 +45,25 @@ impl Parameter {
         Self { tensor: format!("layers.{layer}.b"), place: vec![to] }
     }
 
+    /// The one at a place in a tensor's numbers, row-major.
+    #[must_use]
+    pub fn at(tensor: &Tensor, index: usize) -> Self {
+        let mut place = vec![0; tensor.shape.len()];
+        let mut rest = index;
+        for (place, size) in place.iter_mut().zip(&tensor.shape).rev() {
+            (*place, rest) = (rest % size, rest / size);
+        }
+        Self { tensor: tensor.name.clone(), place }
+    }
+
+    /// What it is in words, by the names of columns and classes: `the weight from age to unit 3`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSetting`] for a tensor or a place that the network does not have.
+    pub fn meaning<F: Real>(&self, network: &Network<F>, names: &Names) -> Result<String> {
+        Ok(names.of_parameter(network, &self.find(network)?))
+    }
+
     /// Finds it.
     pub(super) fn find<F: Real>(&self, network: &Network<F>) -> Result<Found> {
         let Some(tensor) = network.tensors().iter().find(|tensor| tensor.name == self.tensor) else {
@@ -75,6 +95,47 @@ impl Parameter {
         let place = [self.place[0], self.place.get(1).copied().unwrap_or(0)];
         Ok(Found { layer: tensor.layer, kind: tensor.kind, at: tensor.range.start + offset, place, number })
     }
+}
+
+/// What a network's parameters and units are called.
+impl Names {
+    /// A unit of the last layer: its class or target.
+    pub(super) fn of_unit<F: Real>(&self, network: &Network<F>, layer: usize, unit: usize) -> Option<String> {
+        let is_output = layer + 1 == network.layers().len();
+        self.outputs.get(unit).filter(|_| is_output).cloned()
+    }
+
+    pub(super) fn of_parameter<F: Real>(&self, network: &Network<F>, found: &Found) -> String {
+        let ([first, second], layer) = (found.place, found.layer);
+        let unit = |unit| self.of_unit(network, layer, unit).unwrap_or_else(|| format!("unit {unit}"));
+        let input = |at: usize| self.inputs.get(at).cloned();
+        match found.kind {
+            TensorKind::Weight => {
+                let name = input(first).filter(|_| is_first_dense(network, layer));
+                let from = name.unwrap_or_else(|| format!("input {first}"));
+                format!("the weight from {from} to {}", unit(second))
+            }
+            TensorKind::Bias => format!("the bias of {}", unit(first)),
+            TensorKind::Scale => format!("the scale of {}", unit(first)),
+            TensorKind::Shift => format!("the shift of {}", unit(first)),
+            TensorKind::Table => {
+                let column = table_column(network, layer, found.number) + second;
+                let name = input(column).unwrap_or_else(|| format!("input {column}"));
+                format!("{name} of category {first}")
+            }
+        }
+    }
+}
+
+/// Whether no dense layer comes before: then its w has a row for each of the input's names.
+pub(super) fn is_first_dense<F: Real>(network: &Network<F>, layer: usize) -> bool {
+    !network.layers()[..layer].iter().any(|layer| matches!(layer, Layer::Dense(_)))
+}
+
+/// The first column of an embedding's table in its output.
+pub(super) fn table_column<F: Real>(network: &Network<F>, layer: usize, table: usize) -> usize {
+    let Layer::Embedding(embedding) = &network.layers()[layer] else { return 0 };
+    embedding.dense_in + embedding.tables[..table].iter().map(|table| table.dimension).sum::<usize>()
 }
 
 fn refused(parameter: &Parameter, expected: String, next: &str) -> crate::Error {

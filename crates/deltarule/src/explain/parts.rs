@@ -2,7 +2,7 @@
 
 use deltarule_kernels::{Activation, Real};
 
-use super::parameter::Found;
+use super::parameter::{Found, is_first_dense, table_column};
 use super::{Anatomy, Others, Parameter, Quantity, Reach};
 use crate::activation::derivative_formula;
 use crate::error::Result;
@@ -44,7 +44,7 @@ impl<F: Real> Anatomy<'_, F> {
             let parts = std::iter::once(data).chain(penalties).collect();
             Quantity::sum(&symbol, parts, Others::default())
         };
-        Ok(quantity.stored_as(stored).meaning(self.parameter_meaning(&found)))
+        Ok(quantity.stored_as(stored).meaning(Some(self.names.of_parameter(self.network, &found))))
     }
 
     /// The penalties' parts of a gradient.
@@ -77,7 +77,8 @@ impl<F: Real> Anatomy<'_, F> {
             TensorKind::Bias | TensorKind::Shift => of_unit(first),
             TensorKind::Scale => of_unit(first) * self.normalised(found.layer, row, first),
             TensorKind::Table => {
-                self.has_code(found, row) * of_unit(self.table_column(found.layer, found.number) + second)
+                self.has_code(found, row)
+                    * of_unit(table_column(self.network, found.layer, found.number) + second)
             }
         }
     }
@@ -102,7 +103,7 @@ impl<F: Real> Anatomy<'_, F> {
             TensorKind::Table => {
                 let code = Quantity::given("[code]", self.has_code(found, row));
                 factors.push(code.meaning(Some("1 where the row has this category".into())));
-                let column = self.table_column(layer, found.number) + second;
+                let column = table_column(self.network, layer, found.number) + second;
                 factors.push(self.upstream(layer, row, column, reach));
             }
         }
@@ -388,15 +389,9 @@ impl<F: Real> Anatomy<'_, F> {
         f64::from(u8::from(self.batch.codes[row * width + found.number] as usize == found.place[0]))
     }
 
-    /// The first column of an embedding's table in its output.
-    fn table_column(&self, layer: usize, table: usize) -> usize {
-        let Layer::Embedding(embedding) = &self.network.layers()[layer] else { return 0 };
-        embedding.dense_in + embedding.tables[..table].iter().map(|table| table.dimension).sum::<usize>()
-    }
-
     fn input_quantity(&self, layer: usize, row: usize, from: usize) -> Quantity {
         let value = self.input(layer, row, from);
-        if self.is_first_dense(layer) {
+        if is_first_dense(self.network, layer) {
             let name = self.names.inputs.get(from).cloned();
             return Quantity::given(format!("x[{from}]"), value).meaning(name);
         }
@@ -404,16 +399,12 @@ impl<F: Real> Anatomy<'_, F> {
         Quantity::given(self.activation_symbol(before, from), value).meaning(self.unit_meaning(before, from))
     }
 
-    fn is_first_dense(&self, layer: usize) -> bool {
-        !self.network.layers()[..layer].iter().any(|layer| matches!(layer, Layer::Dense(_)))
-    }
-
     fn activation_symbol(&self, layer: usize, unit: usize) -> String {
         if layer + 1 == self.network.layers().len() { "ŷ".into() } else { format!("a{layer}[{unit}]") }
     }
 
     fn unit_meaning(&self, layer: usize, unit: usize) -> Option<String> {
-        if layer + 1 == self.network.layers().len() { self.output_meaning(unit) } else { None }
+        self.names.of_unit(self.network, layer, unit)
     }
 
     fn output_meaning(&self, unit: usize) -> Option<String> {
@@ -428,22 +419,6 @@ impl<F: Real> Anatomy<'_, F> {
             TensorKind::Scale => format!("γ{layer}[{first}]"),
             TensorKind::Shift => format!("β{layer}[{first}]"),
             TensorKind::Table => format!("table{layer}.{}[{first},{second}]", found.number),
-        }
-    }
-
-    fn parameter_meaning(&self, found: &Found) -> Option<String> {
-        let [first, second] = found.place;
-        let to = |unit| self.unit_meaning(found.layer, unit).unwrap_or_else(|| format!("unit {unit}"));
-        match found.kind {
-            TensorKind::Weight => {
-                let name = self.names.inputs.get(first).filter(|_| self.is_first_dense(found.layer));
-                let from = name.cloned().unwrap_or_else(|| format!("input {first}"));
-                Some(format!("the weight from {from} to {}", to(second)))
-            }
-            TensorKind::Bias => Some(format!("the bias of {}", to(first))),
-            TensorKind::Scale => Some(format!("the scale of {}", to(first))),
-            TensorKind::Shift => Some(format!("the shift of {}", to(first))),
-            TensorKind::Table => None,
         }
     }
 }
