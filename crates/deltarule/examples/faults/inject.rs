@@ -29,66 +29,83 @@ struct Fault<'a> {
     layer: Option<usize>,
 }
 
-/// What a fault is: its name, what is right to find, how it is put in (false where a data set cannot have it).
-type Kind = (&'static str, &'static [Problem], fn(&mut Fault<'_>) -> Outcome<bool>);
+/// What a fault is.
+pub struct Kind {
+    pub name: &'static str,
+    /// Any of these is right to find.
+    pub expected: &'static [Problem],
+    /// Whether a change of the configuration can undo it; what is wrong with the data it cannot. Written down before
+    /// thresholds and remedies were tuned.
+    pub repairable: bool,
+    /// Puts it in; false where a data set cannot have it.
+    put_in: fn(&mut Fault<'_>) -> Outcome<bool>,
+}
 
-const KINDS: &[Kind] = &[
-    ("sigmoid stack", &[Problem::VanishingGradient], sigmoid_stack),
-    ("weights 30 times too large in the second layer", &[Problem::PoorInitialisation], |f| {
-        scaled_layer(f, 30.0)
+const fn kind(
+    name: &'static str,
+    expected: &'static [Problem],
+    repairable: bool,
+    put_in: fn(&mut Fault<'_>) -> Outcome<bool>,
+) -> Kind {
+    Kind { name, expected, repairable, put_in }
+}
+
+pub const KINDS: &[Kind] = &[
+    kind("sigmoid stack", &[Problem::VanishingGradient], true, sigmoid_stack),
+    kind("weights 30 times too large in the second layer", &[Problem::PoorInitialisation], true, |fault| {
+        scaled_layer(fault, 30.0)
     }),
-    ("weights 300 times too small in the second layer", &[Problem::PoorInitialisation], |f| {
-        scaled_layer(f, 1.0 / 300.0)
+    kind("weights 300 times too small in the second layer", &[Problem::PoorInitialisation], true, |fault| {
+        scaled_layer(fault, 1.0 / 300.0)
     }),
-    ("equal units in the first layer", &[Problem::SymmetricUnits], equal_units),
-    ("learning rate ×100 and more", &[Problem::LearningRateTooHigh], rate_too_high),
-    ("learning rate ÷1000", &[Problem::LearningRateTooLow], rate_too_low),
-    ("a column in other units, unscaled", &[Problem::UnscaledInputs], unscaled),
-    ("shuffled labels", &[Problem::LabelsLookRandom], shuffled),
-    ("dead relu by bias in the second layer", &[Problem::DeadUnits], dead_by_bias),
-    ("output that cannot reach the targets", &[Problem::OutputCostMismatch], wrong_output),
-    ("the target among the columns", &[Problem::LeakageSuspected], leaked),
-    ("classes 99 to 1", &[Problem::ClassImbalance], imbalanced),
-    (
+    kind("equal units in the first layer", &[Problem::SymmetricUnits], true, equal_units),
+    kind("learning rate ×100 and more", &[Problem::LearningRateTooHigh], true, rate_too_high),
+    kind("learning rate ÷1000", &[Problem::LearningRateTooLow], true, rate_too_low),
+    kind("a column in other units, unscaled", &[Problem::UnscaledInputs], true, unscaled),
+    kind("shuffled labels", &[Problem::LabelsLookRandom], false, shuffled),
+    kind("dead relu by bias in the second layer", &[Problem::DeadUnits], true, dead_by_bias),
+    kind("output that cannot reach the targets", &[Problem::OutputCostMismatch], true, wrong_output),
+    kind("the target among the columns", &[Problem::LeakageSuspected], false, leaked),
+    kind("classes 99 to 1", &[Problem::ClassImbalance], false, imbalanced),
+    kind(
         "twelve layers, each three times too large",
         &[Problem::ExplodingGradient, Problem::PoorInitialisation],
+        true,
         exploding_depth,
     ),
-    (
+    kind(
         "penalty that outweighs the cost",
         &[Problem::Underfitting, Problem::ConstantPrediction],
+        true,
         overpowered_penalty,
     ),
-    (
+    kind(
         "batch of 2, momentum 0.99",
         &[Problem::OscillatingLoss, Problem::LearningRateTooHigh, Problem::NonFinite],
+        true,
         nervous,
     ),
-    ("a constant as the only column", &[Problem::ConstantPrediction, Problem::Underfitting], constant_column),
-    ("ten training rows", &[Problem::Overfitting], tiny_training_set),
-    ("steps to infinity", &[Problem::NonFinite], to_infinity),
+    kind(
+        "a constant as the only column",
+        &[Problem::ConstantPrediction, Problem::Underfitting],
+        false,
+        constant_column,
+    ),
+    kind("ten training rows", &[Problem::Overfitting], false, tiny_training_set),
+    kind("steps to infinity", &[Problem::NonFinite], true, to_infinity),
 ];
 
 pub fn cases(half: Half, folder: &Path) -> Outcome<Vec<Case>> {
     let mut cases = Vec::new();
     for data in half.data()? {
         for seed in half.seeds() {
-            for &(name, expected, put_in) in KINDS {
+            for kind in KINDS {
                 let config = plain(&data, seed)?;
                 let mut fault =
                     Fault { data: &data, seed, table: data.table.clone(), config, folder, layer: None };
-                if put_in(&mut fault)? {
+                if (kind.put_in)(&mut fault)? {
                     let Fault { table, config, layer, .. } = fault;
-                    let expected = expected.to_vec();
-                    cases.push(Case {
-                        data: data.name,
-                        seed,
-                        fault: Some(name),
-                        expected,
-                        layer,
-                        table,
-                        config,
-                    });
+                    cases.push(Case { data: data.name, seed, fault: Some(kind), layer, table, config });
                 }
             }
         }

@@ -1,17 +1,22 @@
 //! How well the findings find: faults that are known because they were put in, and runs that are known to be well.
 //!
-//!     cargo run --release -p deltarule --example faults -- tune|report [--slice] [--keep FOLDER] [--again FOLDER]
+//!     cargo run --release -p deltarule --example faults -- tune|report [--repair] [--slice] [--keep FOLDER]
+//!         [--again FOLDER]
 //!
 //! puts each of the [faults](inject) into each data set of one half, three seeds each, trains, and asks
 //! [`findings`](deltarule::health::findings) what is wrong; then trains configurations that do well and counts what is
 //! found although nothing was put in. `tune` is the half that thresholds were chosen on, `report` the one whose figures
 //! are published: other data, other seeds. Prints JSON: one line for each run, and a summary.
 //!
+//! `--repair` instead has the [doctor](deltarule::doctor) treat each fault that a configuration can undo, and chance, with as
+//! many remedies of the same table, chosen in the same way.
+//!
 //! `--keep` writes each run's configuration and events, `--again` judges what was kept without training anew, so that
 //! a changed rule is tried in a second. `--slice` takes a fifth.
 
 mod data;
 mod inject;
+mod repair;
 mod tally;
 mod well;
 
@@ -28,15 +33,15 @@ use deltarule::table::Table;
 use serde::{Deserialize, Serialize};
 
 use data::Half;
+use inject::Kind;
+use repair::Repair;
 
 /// A run that is to be judged: what is trained, and what is wrong with it.
 pub struct Case {
     pub data: &'static str,
     pub seed: u64,
     /// `None`: nothing.
-    pub fault: Option<&'static str>,
-    /// Any of these is right.
-    pub expected: Vec<Problem>,
+    pub fault: Option<&'static Kind>,
     /// The layer at fault, where it is one.
     pub layer: Option<usize>,
     pub table: Table,
@@ -87,6 +92,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let at = arguments.iter().position(|argument| argument == flag)?;
         arguments.get(at + 1).map(PathBuf::from)
     };
+    let only = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if only("--repair") {
+        let repairs = mend_all(half, only("--slice"))?;
+        println!("{}", serde_json::to_string_pretty(&tally::repairs(&repairs))?);
+        return Ok(());
+    }
     let slice = arguments.iter().any(|argument| argument == "--slice");
     let judged = match folder("--again") {
         Some(folder) => again(&folder)?,
@@ -134,6 +145,46 @@ fn all(half: Half, slice: bool, keep: Option<&Path>) -> Result<Vec<Judged>, Box<
     Ok(done.into_iter().map(|(_, judged)| judged).collect())
 }
 
+/// Lets the doctor treat every repairable fault, on both cores.
+fn mend_all(half: Half, slice: bool) -> Result<Vec<Repair>, Box<dyn std::error::Error>> {
+    let scratch = tempfile::tempdir()?;
+    let clean = well::plain_figures(half)?;
+    let mut cases = inject::cases(half, scratch.path())?;
+    cases.retain(|case| case.fault.is_some_and(|kind| kind.repairable));
+    if slice {
+        cases = cases.into_iter().step_by(17).collect();
+    }
+    let total = cases.len();
+    let queue = std::sync::Mutex::new(cases.into_iter().enumerate());
+    let done = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some((index, case)) = queue.lock().expect("no thread panics").next() else { break };
+                    match repair::repair(&case, clean[&(case.data, case.seed)]) {
+                        Ok(repair) => {
+                            println!("{}", serde_json::to_string(&repair).unwrap_or_default());
+                            eprintln!(
+                                "{}/{total} {} {} {:.0} s",
+                                index + 1,
+                                repair.data,
+                                repair.fault,
+                                repair.seconds
+                            );
+                            done.lock().expect("no thread panics").push(repair);
+                        }
+                        Err(error) => {
+                            eprintln!("{} {:?}: {error}", case.data, case.fault.map(|kind| kind.name))
+                        }
+                    }
+                }
+            });
+        }
+    });
+    Ok(done.into_inner().expect("no thread panics"))
+}
+
 /// Judges what was kept.
 fn again(folder: &Path) -> Result<Vec<Judged>, Box<dyn std::error::Error>> {
     let mut paths: Vec<PathBuf> = folder.read_dir()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -166,15 +217,15 @@ fn train(case: Case) -> Kept {
             (prepared.plan.settings.clone(), figure)
         }
         Err(error) => {
-            eprintln!("{} {:?}: {error}", case.data, case.fault);
+            eprintln!("{} {:?}: {error}", case.data, case.fault.map(|kind| kind.name));
             (config, f64::NAN)
         }
     };
     Kept {
         data: case.data.to_owned(),
         seed: case.seed,
-        fault: case.fault.map(str::to_owned),
-        expected: case.expected,
+        fault: case.fault.map(|kind| kind.name.to_owned()),
+        expected: case.fault.map_or_else(Vec::new, |kind| kind.expected.to_vec()),
         layer: case.layer,
         config: settings.to_toml(),
         events,

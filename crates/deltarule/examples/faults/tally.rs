@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Judged;
+use super::repair::{Repair, is_mended};
 
 /// Wilson's interval of a share, 95 % (Wilson 1927).
 pub fn wilson(hits: usize, of: usize) -> (f64, f64) {
@@ -36,6 +37,29 @@ fn well(judged: &[Judged]) -> Vec<&Judged> {
         run.fault.is_none() && (run.figure >= best - 0.05 || 1.0 - run.figure <= 1.5 * (1.0 - best))
     };
     judged.iter().filter(does_well).collect()
+}
+
+/// How many of the broken runs were mended, fault by fault and in all.
+pub fn repairs(repairs: &[Repair]) -> Value {
+    let count = |runs: &[&Repair], figure: fn(&Repair) -> f64| {
+        share(runs.iter().filter(|run| is_mended(figure(run), run.clean)).count(), runs.len())
+    };
+    let of = |name: &str, runs: &[&Repair]| {
+        json!({
+            "fault": name,
+            "whole_anyway": count(runs, |run| run.broken),
+            "mended": count(runs, |run| run.mended),
+            "by_chance": count(runs, |run| run.by_chance),
+        })
+    };
+    let mut faults: BTreeMap<&str, Vec<&Repair>> = BTreeMap::new();
+    repairs.iter().for_each(|run| faults.entry(run.fault).or_default().push(run));
+    let all: Vec<&Repair> = repairs.iter().collect();
+    json!({
+        "faults": faults.iter().map(|(name, runs)| of(name, runs)).collect::<Vec<_>>(),
+        "all": of("all", &all),
+        "seconds": repairs.iter().map(|run| run.seconds).sum::<f64>(),
+    })
 }
 
 pub fn summary(judged: &[Judged]) -> Value {
