@@ -6,8 +6,9 @@
 //! a random change ─────┘
 //! ```
 //!
-//! Every trial begins anew, from the same data, split, order of rows and (where the network is the same) start weights as
-//! the trial without a change that it is compared with: the seed is the same, and nothing else is random. A gain is the
+//! Every trial begins anew, from the same data and split, and from the same order of rows and (where the network is the
+//! same) start weights as the trial without a change that it is compared with: the seed is the same, and nothing else is
+//! random. (A state that went on from would be the broken one, and a change of the network has none to go on from.) A gain is the
 //! difference of the two validation figures, seed by seed. The random change says what trying anything would have
 //! brought. Nothing here believes a finding: «no remedy beats doing nothing» is an answer.
 
@@ -401,7 +402,6 @@ impl Bench<'_> {
 
     fn train(&self, task: Training) -> Result<Option<f64>> {
         let mut config = self.arms[task.arm].apply(self.config)?;
-        config.seed = Some(task.seed);
         config.threads = Some(1);
         config.telemetry = Some(false);
         config.run = None;
@@ -409,7 +409,9 @@ impl Bench<'_> {
             let epochs = config.epochs.or(self.config.epochs).unwrap_or(1);
             config.epochs = Some((epochs / SCREENING).max(1));
         }
-        let prepared = (self.prepare)(&config)?;
+        let mut prepared = (self.prepare)(&config)?;
+        // After the split, which is the same for all seeds, as are generated rows.
+        prepared.plan.settings.seed = Some(task.seed);
         let deadline = self.deadline;
         let mut stop = |_| (Instant::now() >= deadline).then_some(Control::Stop);
         match run::fit_prepared(&prepared, &mut Silent, &mut stop) {

@@ -228,12 +228,7 @@ fn unscaled(fault: &mut Fault<'_>) -> Outcome<bool> {
     let values = (0..column.len()).map(|row| column.number(row) * 10_000.0).collect();
     fault.table.drop_column(&column.name)?;
     fault.table = fault.table.clone().with_column(Column::numbers(column.name, values))?;
-    fault.set(&[
-        ("scaling", "none"),
-        ("numeric_encoding", "plain"),
-        ("optimizer", "gradient_descent"),
-        ("learning_rate", "0.01"),
-    ])?;
+    fault.set(&[("scaling", "none"), ("numeric_encoding", "plain")])?;
     Ok(true)
 }
 
