@@ -4,6 +4,7 @@ mod bad_input;
 mod contracts;
 mod explain;
 mod formats;
+mod health;
 mod help;
 mod interruption;
 mod latex;

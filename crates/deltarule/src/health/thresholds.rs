@@ -17,10 +17,10 @@ thresholds! {
         "Looks in a row that must show a problem in a layer.",
         "own; SageMaker Debugger's rules wait for a patience of their own";
     VANISHED: 1e-3,
-        "‖δ‖ of the first layer over that of the last, below which the gradient counts as vanished.",
+        "‖δ‖ of the first layer over ‖∂C/∂a‖ of the last hidden one, below which the gradient counts as vanished.",
         "AUTOTRAINER, β₁ = 10⁻³ for the ratio of the first layer's gradient to the last one's";
     EXPLODED: 70.0,
-        "The same ratio, above which it counts as exploded.",
+        "‖δ‖ of the first layer over that of the last, above which it counts as exploded.",
         "AUTOTRAINER, β₃ = 70";
     DEAD: 0.7,
         "Share of a layer's units that are off in every row.",

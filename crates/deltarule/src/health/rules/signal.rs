@@ -206,10 +206,30 @@ fn stage(layers: &[LayerHealth], most: bool) -> Option<(usize, f64, f64)> {
     stages.into_iter().min_by(|a, b| product(a).total_cmp(&product(b)))
 }
 
+/// ‖δ‖ of the first layer over ‖∂C/∂a‖ of the last hidden one. The output's weights are left out: they may start at 0, and
+/// what they let through is little until they have left it.
+fn depth(layers: &[LayerHealth]) -> f64 {
+    let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return 1.0 };
+    let hidden = layers.iter().rev().find_map(|health| health.through);
+    match hidden.map(|through| through * last.delta) {
+        Some(arrived) if arrived > 0.0 => first.delta / arrived,
+        _ => 1.0,
+    }
+}
+
+/// The layers with the output's weights taken for 1.
+fn hidden_way(layers: &[LayerHealth]) -> Vec<LayerHealth> {
+    let mut layers = layers.to_vec();
+    if let Some(through) = layers.iter_mut().rev().find_map(|health| health.through.as_mut()) {
+        *through = 1.0;
+    }
+    layers
+}
+
 fn vanishing(case: &Case<'_>) -> Option<Finding> {
-    let step = case.shows_from(0, true, |_, layers, _| reach(layers) < VANISHED)?;
+    let step = case.shows_from(0, true, |_, layers, _| depth(layers) < VANISHED)?;
     let (_, layers) = case.record.each_look().find(|(look, _)| look.step == step)?;
-    let (layer, through, slope) = stage(layers, false)?;
+    let (layer, through, slope) = stage(hidden_way(layers).as_slice(), false)?;
     let name = case.layer(layer);
     let count = layers.iter().filter(|health| health.slope.is_some()).count();
     let slopes: f64 = layers.iter().filter_map(|health| health.slope).product();
@@ -231,7 +251,7 @@ fn vanishing(case: &Case<'_>) -> Option<Finding> {
         layer: Some(layer),
         step: Some(step),
         evidence: vec![
-            against("‖δ‖ of the first layer over that of the last", reach(layers), VANISHED),
+            against("‖δ‖ of the first layer over ‖∂C/∂a‖ of the last hidden one", depth(layers), VANISHED),
             beside(format!("what the {count} factors of f' make of it together"), slopes),
             beside("what the factors of the weights make of it together", weights),
             beside(format!("factor of f' at {name}"), slope),
@@ -239,8 +259,8 @@ fn vanishing(case: &Case<'_>) -> Option<Finding> {
         ],
         cause: format!(
             "δ_l = (δ_(l+1)·wᵀ) ⊙ f' loses most at {name}, by {factor} factor ({formula}); through {count} such layers the \
-             first one's δ is {} of the last one's, and ∂C/∂w = xᵀ·δ is as small",
-            plain(reach(layers))
+             first one's δ is {} of what arrived at the last one, and ∂C/∂w = xᵀ·δ is as small",
+            plain(depth(layers))
         ),
         remedies: prescribed,
     })

@@ -104,9 +104,14 @@ fn too_high(case: &Case<'_>) -> Option<Finding> {
         ratio,
         LEAP,
     )];
+    if times >= GROWTH {
+        let what =
+            format!("‖w‖ of {} in step {grown_step}, in that of its own initialiser", case.layer(grown));
+        evidence.push(against(what, times, GROWTH));
+    }
     if worst > WORSE {
         evidence.push(against(
-            "the highest cost after the start, in costs of a constant prediction",
+            "the highest cost of an epoch, in costs of a constant prediction",
             worst,
             WORSE,
         ));
@@ -131,7 +136,8 @@ fn too_high(case: &Case<'_>) -> Option<Finding> {
 
 fn too_low(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     let record = case.record;
-    let end = record.end.as_ref()?;
+    // Of fewer steps than that it is not their length that is at fault.
+    let end = record.end.as_ref().filter(|end| end.steps >= EARLY)?;
     let explained = [Problem::SymmetricUnits, Problem::DeadUnits];
     if record.learns() || found.iter().any(|finding| explained.contains(&finding.id)) {
         return None;

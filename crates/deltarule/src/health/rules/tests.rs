@@ -179,13 +179,13 @@ fn two_looks_in_a_row_are_too_few() {
 fn a_vanished_gradient_is_laid_at_the_smallest_factor() {
     let mut account = Account::good("sigmoid").learns_nothing();
     for look in &mut account.looks {
-        // δ: 1 → 0.02 → 0.0004: the first layer's f' takes 0.02·(0.9/0.9), the second's weights as much.
-        (look[0].delta, look[0].through, look[0].slope) = (0.0004, Some(1.0), Some(0.02));
-        (look[1].delta, look[1].through, look[1].slope) = (0.02, Some(0.1), Some(0.2));
+        // δ: 1 → (0.1 by the output's weights) → 0.002 → 0.00002: of what arrived 0.0002 is left.
+        (look[0].delta, look[0].through, look[0].slope) = (0.000_02, Some(1.0), Some(0.01));
+        (look[1].delta, look[1].through, look[1].slope) = (0.002, Some(0.1), Some(0.02));
     }
     let finding = account.the(Problem::VanishingGradient);
     assert_eq!((finding.layer, finding.step), (Some(0), Some(2)));
-    assert_eq!(finding.evidence[0].value, 0.0004);
+    assert!((finding.evidence[0].value - 0.000_2).abs() < 1e-15);
     assert!(finding.cause.contains("the activation's factor (⊙ f')"), "{}", finding.cause);
     assert_eq!(finding.remedies[0].changes["activation"], "relu");
 }
