@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{accept, bench, features, instructions, machine};
+use crate::{accept, bench, faults, features, instructions, machine};
 
 /// Runs everything, ending at the first step that fails.
 pub fn test(steps: &mut Steps) -> Result<()> {
@@ -24,6 +24,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
         steps.cargo(&["test", "--package", "deltarule", "--no-default-features"]),
     )?;
     examples(steps)?;
+    faults::slice(steps)?;
     packages(steps)?;
     accept::run_quick(steps)?;
     bench::slice(steps)?;
@@ -81,7 +82,12 @@ fn licences(steps: &mut Steps) -> Result<()> {
 fn examples(steps: &mut Steps) -> Result<()> {
     steps.run("build examples", steps.cargo(&["build", "--workspace", "--examples"]))?;
     let built = steps.target().join("debug/examples");
+    // These measure, and are run by commands of their own.
+    let measure = ["faults", "telemetry_cost"];
     for name in example_names(&steps.root().join("crates/deltarule/examples"))? {
+        if measure.contains(&name.as_str()) {
+            continue;
+        }
         let command = steps.program(built.join(&name));
         steps.run(&format!("example {name}"), command)?;
     }

@@ -9,6 +9,7 @@
 mod accept;
 mod bench;
 mod everything;
+mod faults;
 mod features;
 mod instructions;
 mod machine;
@@ -31,6 +32,7 @@ Usage: cargo xtask COMMAND
   bench limits      what a step costs as the work grows, beside what the machine could do at best
   bench inference   how fast trained networks answer, beside other engines
   bench accuracy    seconds of training to 98.0 and 98.5 % on MNIST, beside PyTorch
+  faults            how well faults that were put in are found and mended; writes the tables of docs/DIAGNOSIS.md
   instructions      how many instructions some kernels take, beside what is expected; --write changes what is
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         ["test"] => everything::test(&mut steps),
         ["accept", names @ ..] => accept::run_named(&mut steps, names),
         ["bench", words @ ..] => bench::run(&mut steps, words),
+        ["faults", words @ ..] => faults::run(&mut steps, words),
         ["instructions", words @ ..] => instructions::run(&mut steps, words),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {

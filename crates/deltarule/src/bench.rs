@@ -9,6 +9,7 @@
 mod cases;
 mod export;
 mod shape;
+mod telemetry;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use crate::trainer::{Trainer, TrainerSettings};
 
 pub use cases::{CASES, Case, RATE_OF_OTHERS};
 pub use shape::Shape;
+pub use telemetry::TelemetryCost;
 
 /// Training that is ready to begin: every [`measure`](Work::measure) begins it anew.
 #[derive(Clone, Debug)]

@@ -255,7 +255,7 @@ struct Training {
 /// outcome.
 pub fn measure(
     config: &Config,
-    arms: Vec<Arm>,
+    arms: &[Arm],
     options: &Options,
     prepare: &(dyn Fn(&Config) -> Result<Prepared> + Sync),
     progress: &(dyn Fn(Progress) + Sync),
@@ -264,8 +264,7 @@ pub fn measure(
     let base = prepare(config)?;
     let metric = options.metric.unwrap_or_else(|| figure_for(base.facts.task));
     let part = if base.split.validation.is_empty() { "train" } else { "validation" };
-    let bench =
-        Bench { config, arms: &arms, metric, part, deadline: began + options.budget, prepare, progress };
+    let bench = Bench { config, arms, metric, part, deadline: began + options.budget, prepare, progress };
     let own = config.seed.unwrap_or(0);
     let seeds: Vec<u64> = (0..options.seeds.max(1)).map(|more| own.wrapping_add(more)).collect();
     let is_screened = arms.len() > KEPT + 1 && config.epochs.unwrap_or(1) >= SCREENING;
@@ -277,7 +276,7 @@ pub fn measure(
     let planned =
         screening.len() + seeds.len() * if is_screened { (arms.len() / 2).max(KEPT) + 1 } else { arms.len() };
     let screened = bench.run(&screening, options.threads, 0, planned)?;
-    let kept = keep(&arms, &screened, metric, is_screened);
+    let kept = keep(arms, &screened, metric, is_screened);
     let full: Vec<Training> = seeds
         .iter()
         .flat_map(|&seed| kept.iter().map(move |&arm| Training { arm, seed, screening: false }))

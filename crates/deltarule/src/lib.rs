@@ -48,6 +48,7 @@
 //! | [`trainer`] | forward · cost · backward · update, and the epochs around them |
 //! | [`event`], [`control`] | what a run tells, and what may be asked of it |
 //! | [`metric`], [`explain`], [`gradient_check`] | figures; a gradient taken apart; backpropagation against finite differences |
+//! | [`health`], [`doctor`] | what is wrong with a run, and why; which remedy helps, measured |
 //! | [`model`] | encoder, networks and figures in one file; predicts and evaluates |
 //! | [`store`], [`checkpoint`], [`run_folder`], [`atomic_file`] | files that are whole or not there |
 //! | [`mod@run`], [`mod@bench`] | all of it put together; how fast it is |

@@ -93,7 +93,7 @@ fn try_remedies(matches: &ArgMatches, chart: &Chart, console: &Console) -> Resul
             bar.set_position(at.done as u64);
         }
     };
-    let prescription = doctor::measure(&chart.config, arms, &options, &run::prepare, &progress)?;
+    let prescription = doctor::measure(&chart.config, &arms, &options, &run::prepare, &progress)?;
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }

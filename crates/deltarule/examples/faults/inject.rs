@@ -224,7 +224,7 @@ fn unscaled(fault: &mut Fault<'_>) -> Outcome<bool> {
         column.column_type() == deltarule::table::ColumnType::Number
             && (0..column.len()).filter(|&row| column.number(row) != first).count() > column.len() / 4
     };
-    let Some(column) = numeric.filter(varied).last().cloned() else { return Ok(false) };
+    let Some(column) = numeric.filter(varied).next_back().cloned() else { return Ok(false) };
     let values = (0..column.len()).map(|row| column.number(row) * 10_000.0).collect();
     fault.table.drop_column(&column.name)?;
     fault.table = fault.table.clone().with_column(Column::numbers(column.name, values))?;

@@ -51,8 +51,8 @@ pub fn repair(case: &Case, clean: f64) -> Result<Repair, deltarule::Error> {
     let tried = arms.len().saturating_sub(1);
     let mut at_random = vec![Arm::NoChange];
     at_random.extend(doctor::random_arms(&complete, &prepared.facts, &[], tried, case.seed ^ 0x5eed));
-    let (mended, remedy) = treat(&case.table, &complete, arms, broken)?;
-    let (by_chance, _) = treat(&case.table, &complete, at_random, broken)?;
+    let (mended, remedy) = treat(&case.table, &complete, &arms, broken)?;
+    let (by_chance, _) = treat(&case.table, &complete, &at_random, broken)?;
     Ok(Repair {
         data: case.data,
         seed: case.seed,
@@ -70,7 +70,7 @@ pub fn repair(case: &Case, clean: f64) -> Result<Repair, deltarule::Error> {
 fn treat(
     table: &Table,
     config: &Config,
-    arms: Vec<Arm>,
+    arms: &[Arm],
     before: f64,
 ) -> Result<(f64, String), deltarule::Error> {
     if arms.len() < 2 {

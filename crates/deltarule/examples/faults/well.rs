@@ -18,8 +18,11 @@ pub fn figure(report: &Report) -> f64 {
     of("accuracy").or_else(|| of("r2")).unwrap_or(f64::NAN)
 }
 
+/// By data set and seed.
+type Figures = HashMap<(&'static str, u64), f64>;
+
 /// The figures of what faults are put into, without one.
-pub fn plain_figures(half: Half) -> Result<HashMap<(&'static str, u64), f64>, Box<dyn std::error::Error>> {
+pub fn plain_figures(half: Half) -> Result<Figures, Box<dyn std::error::Error>> {
     let mut figures = HashMap::new();
     for data in half.data()? {
         for seed in half.seeds() {

@@ -12,7 +12,7 @@ macro_rules! thresholds {
 thresholds! {
     LEARNS: 0.2,
         "Share of a constant prediction's cost that a run has to remove on rows it did not train on; where it does, a gradient finding is a note.",
-        "own; the issue that AUTOTRAINER (Zhang et al. 2021) settles by an accuracy of 0.6";
+        "own; what AUTOTRAINER (Zhang et al. 2021) has its threshold Θ of the accuracy for";
     IN_A_ROW: 3.0,
         "Looks in a row that must show a problem in a layer.",
         "own; SageMaker Debugger's rules wait for a patience of their own";

@@ -115,6 +115,15 @@ fn underfitting(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
+/// How often it was tried to fit the validation rows by chance: where early stopping watches, the epoch that is judged is
+/// the best of all that were watched. No more than the least share of 999 permutations can bear.
+fn tries(case: &Case<'_>) -> usize {
+    const MOST: usize = 40;
+    let watched = case.config.early_stopping.as_deref().is_some_and(|watched| watched != "none");
+    let epochs = case.record.epochs.iter().filter(|epoch| epoch.validation_cost.is_some()).count();
+    if watched { epochs.clamp(1, MOST) } else { 1 }
+}
+
 /// Share of a constant prediction's cost that the epoch with the least cost removed on the rows it trained on.
 fn memorised(case: &Case<'_>) -> Option<f64> {
     let survey = case.record.survey.as_ref()?;
@@ -126,8 +135,7 @@ fn memorised(case: &Case<'_>) -> Option<f64> {
 fn random_labels(case: &Case<'_>) -> Option<Finding> {
     let judgement = case.record.judgement.as_ref()?;
     let validation = judgement.validation.as_ref()?;
-    // The epoch that is judged is the best of all that were watched: so often was it tried to fit by chance.
-    let tries = case.record.epochs.iter().filter(|epoch| epoch.validation_cost.is_some()).count().max(1);
+    let tries = tries(case);
     let chance = (validation.chance * tries as f64).min(1.0);
     if chance <= CHANCE || case.record.removed(validation) >= LEARNS / 2.0 {
         return None;
