@@ -322,11 +322,12 @@ impl Loss {
                 (a.to_f64() - y.to_f64() * rate.to_f64().ln(), F::ONE - y / rate)
             }
             Cost::BinaryCrossEntropy => {
-                // ln(1+e^z) − y·z, the first term as max(z,0) + ln(1+e^−|z|).
+                // ln(1+e^z) − y·z with ln(1+e^z) = max(z,0) + ln(1+e^−|z|). The large numbers cancel first: near a perfect
+                // fit y·z is all of max(z,0), and what is left is a logarithm of full precision.
                 let y = self.smoothed(y, 2);
                 let logit = z.to_f64();
-                let softplus = if logit > 0.0 { logit } else { 0.0 } + (-logit.abs()).exp().ln_1p();
-                let value = if logit.is_nan() { logit } else { softplus - y.to_f64() * logit };
+                let linear = if logit > 0.0 { logit } else { 0.0 } - y.to_f64() * logit;
+                let value = if logit.is_nan() { logit } else { linear + (-logit.abs()).exp().ln_1p() };
                 (value, a - y)
             }
             Cost::CrossEntropy => unreachable!("a softmax's outputs are not separate"),
@@ -482,6 +483,15 @@ mod tests {
     fn huge_logits_neither_overflow_nor_lose_the_cost() {
         let (value, delta) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, 1e4, 0.0);
         assert_eq!((value, delta), (1e4, 1.0));
+    }
+
+    #[test]
+    fn a_cost_near_a_perfect_fit_keeps_its_digits() {
+        // ln(1 + e^−z) at z = 30 is e^−30 = 9.357622968840175e-14, to the last digit (the next term is e^−60/2).
+        for (z, y) in [(30.0, 1.0), (-30.0, 0.0)] {
+            let (value, _) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, z, y);
+            assert!((value / 9.357_622_968_840_175e-14 - 1.0).abs() < 1e-13, "{value:e}");
+        }
     }
 
     #[test]
