@@ -17,7 +17,7 @@ fn data(rows: usize, outputs: usize) -> Dataset<f64> {
 }
 
 fn names() -> Names {
-    Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["price".into()], first_row: 1 }
+    Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["price".into()], rows: vec![] }
 }
 
 /// A network with everything in it, its data and its cost.

@@ -1,0 +1,121 @@
+//! Which step of a training an account is of.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::run::Replay;
+
+/// Rows of a batch that sentences name.
+const NAMED: usize = 8;
+
+/// A step of a run's training: where it stands, what it learnt from, what it did to the parameter that is taken apart.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrainingStep {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Which part of the run: `model`, or of an ensemble `model, member 3`.
+    pub part: String,
+    /// The step's number, from 1.
+    pub number: u64,
+    /// Its epoch, from 1.
+    pub epoch: u64,
+    /// The batch's place in the epoch, from 1.
+    pub batch: u64,
+    /// Batches in an epoch.
+    pub batches: u64,
+    /// What the rows are of.
+    pub data: String,
+    /// The batch's rows by their numbers in the table, from 1, in the batch's order.
+    pub rows: Vec<usize>,
+    /// W, the sum of their weights.
+    pub weight: f64,
+    /// η.
+    pub learning_rate: f64,
+    /// The parameter that is taken apart, as `--parameter` takes it.
+    pub parameter: String,
+    /// Its value before the step: the one that the passes went by.
+    pub before: f64,
+    /// Its value after the step.
+    pub after: f64,
+    /// What clipping made of the gradient, where it changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clipped: Option<Clipped>,
+    /// How the state before the step was come by.
+    pub replay: Replay,
+}
+
+/// A gradient before and after it was clipped.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Clipped {
+    /// ‖∂C/∂p‖ over all parameters, with the penalties' part.
+    pub norm: f64,
+    /// The same after clipping.
+    pub to_norm: f64,
+    /// What is left of the gradient that is taken apart.
+    pub gradient: f64,
+}
+
+impl TrainingStep {
+    /// All of it in plain words, in characters that any terminal and any font has (names of files apart).
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let mut sentences = vec![
+            self.place(),
+            "The pass is that of training: with this step's dropout masks, the batch's own statistics, row weights, \
+             label smoothing and penalties."
+                .to_owned(),
+            format!(
+                "At the learning rate {}, {} went from {:.7e} to {:.7e}.",
+                self.learning_rate, self.parameter, self.before, self.after
+            ),
+        ];
+        if let Some(Clipped { norm, to_norm, gradient }) = self.clipped {
+            sentences.push(format!(
+                "Training clipped the gradient, whose norm went from {norm:.4e} to {to_norm:.4e}: of this one it followed \
+                 {gradient:.7e}."
+            ));
+        }
+        sentences.push(self.origin());
+        sentences
+    }
+
+    fn place(&self) -> String {
+        let (named, rows) = (self.rows.iter().take(NAMED), self.rows.len());
+        let mut numbers: Vec<String> = named.map(ToString::to_string).collect();
+        let rest = rows - numbers.len();
+        if rest > 0 {
+            numbers.push(format!("and {rest} more"));
+        }
+        let (word, data) = (if rows == 1 { "row" } else { "rows" }, &self.data);
+        let of = if self.part == "model" { String::new() } else { format!(" of {}", self.part) };
+        format!(
+            "Epoch {}, batch {} of {}{of}: {word} {} of {data}.",
+            self.epoch,
+            self.batch,
+            self.batches,
+            numbers.join(", ").replace(", and", " and")
+        )
+    }
+
+    fn origin(&self) -> String {
+        let Replay { from, checkpoint, steps, costs, difference } = self.replay;
+        let origin =
+            if checkpoint { format!("the checkpoint after step {from}") } else { "the start".to_owned() };
+        let steps = match steps {
+            0 => "no step".to_owned(),
+            1 => "1 step".to_owned(),
+            steps => format!("{steps} steps"),
+        };
+        let compared = match (costs, difference) {
+            (0, _) => "the run has recorded no cost of them to compare".to_owned(),
+            (1, 0.0) => "the one cost that the run has recorded came out the same".to_owned(),
+            (costs, 0.0) => format!("the {costs} costs that the run has recorded came out the same"),
+            (costs, difference) => format!(
+                "of the {costs} costs that the run has recorded the furthest is {difference:.0e} of itself away: it was \
+                 trained by another instruction set or version, and these are the replay's numbers"
+            ),
+        };
+        format!("Replayed from {origin}, {steps}; {compared}.")
+    }
+}
