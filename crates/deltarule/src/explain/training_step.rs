@@ -67,7 +67,10 @@ impl TrainingStep {
                 .to_owned(),
             format!(
                 "At the learning rate {}, {} went from {:.7e} to {:.7e}.",
-                self.learning_rate, self.parameter, self.before, self.after
+                short(self.learning_rate),
+                self.parameter,
+                self.before,
+                self.after
             ),
         ];
         if let Some(Clipped { norm, to_norm, gradient }) = self.clipped {
@@ -117,5 +120,60 @@ impl TrainingStep {
             ),
         };
         format!("Replayed from {origin}, {steps}; {compared}.")
+    }
+}
+
+/// A number in full where that is short, else to as many digits as single precision has.
+fn short(number: f64) -> String {
+    let full = number.to_string();
+    if full.len() <= 10 { full } else { format!("{number:.7e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_say_where_and_from_what() {
+        let replay = Replay { from: 20, checkpoint: true, steps: 1, costs: 2, difference: 0.0 };
+        let mut step = TrainingStep {
+            run: "runs/a-1".into(),
+            part: "model, member 2".into(),
+            number: 22,
+            epoch: 3,
+            batch: 2,
+            batches: 10,
+            data: "a.csv".into(),
+            rows: vec![7],
+            weight: 1.0,
+            learning_rate: 0.1,
+            parameter: "layers.0.w,0,1".into(),
+            before: 0.5,
+            after: -0.25,
+            clipped: None,
+            replay,
+        };
+        let expected = [
+            "Epoch 3, batch 2 of 10 of model, member 2: row 7 of a.csv.",
+            "At the learning rate 0.1, layers.0.w,0,1 went from 5.0000000e-1 to -2.5000000e-1.",
+            "Replayed from the checkpoint after step 20, 1 step; the 2 costs that the run has recorded came out the same.",
+        ];
+        let sentences = step.sentences();
+        assert_eq!([&sentences[0], &sentences[2], &sentences[3]], expected);
+
+        step.rows = (1..=40).collect();
+        step.learning_rate = 1.0 / 3.0;
+        step.clipped = Some(Clipped { norm: 4.0, to_norm: 1.0, gradient: 0.125 });
+        step.replay = Replay { from: 0, checkpoint: false, steps: 21, costs: 3, difference: 2.5e-7 };
+        let sentences = step.sentences().join("\n");
+        for part in [
+            "rows 1, 2, 3, 4, 5, 6, 7, 8 and 32 more of a.csv",
+            "learning rate 3.3333333e-1",
+            "from 4.0000e0 to 1.0000e0: of this one it followed 1.2500000e-1",
+            "from the start, 21 steps; of the 3 costs",
+            "2e-7 of itself away",
+        ] {
+            assert!(sentences.contains(part), "no {part:?} in {sentences}");
+        }
     }
 }
