@@ -3,7 +3,9 @@
 //! Everything in training is a function of the configuration, the data and the seed, but for what controls asked of it, and
 //! these are events. So the state before a step is that of the run's checkpoint, where it is early enough, or of the start,
 //! with the steps in between done again by the same [`Trainer::run`], its validation after each epoch included: a plateau's
-//! reductions come of it. What the run recorded of its costs is held against the replay's.
+//! reductions come of it. What the run recorded of its costs must come out again, to the bit.
+
+use std::collections::BTreeSet;
 
 use deltarule_kernels::{Pool, Real};
 use serde::Serialize;
@@ -21,11 +23,11 @@ use crate::optimizer::OptimizerSpec;
 use crate::run_folder::RunFolder;
 use crate::trainer::{NextStep, Occasion, Trainer, Validation};
 
-/// Costs that differ by more than this part of themselves are of other data, not of another processor's rounding.
-const FAR: f64 = 1e-4;
+/// Steps after which another gradient of the first has shown in a cost: the second is looked at, if any is.
+const SEEN: u64 = 2;
 
 /// How a state was come by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Replay {
     /// Steps done in the state that it began from; 0: from the start.
     pub from: u64,
@@ -33,11 +35,8 @@ pub struct Replay {
     pub checkpoint: bool,
     /// Steps done again.
     pub steps: u64,
-    /// Costs of steps and epochs that the run had recorded, and that were compared.
+    /// Costs of steps and epochs that the run had recorded, and that came out the same to the bit.
     pub costs: u64,
-    /// The largest difference of a recorded cost from the replay's, as a part of it: 0 where the bits are the same, as they
-    /// are with the same instruction set and version.
-    pub difference: f64,
 }
 
 /// A part of a run right before one of its steps.
@@ -92,10 +91,17 @@ pub(crate) fn before_step<'p, F: Real>(
     let mut account = Comparison::new(folder, history);
     account.replay.checkpoint = restore(&mut trainer, prepared, folder, &part, step)?;
     account.replay.from = trainer.steps();
+    if step == 1 && account.history.last > Some(SEEN) {
+        // Nothing comes before it, and a first cost may hang on the targets alone.
+        let start = trainer.snapshot();
+        replay(pool, prepared, &material, &mut trainer, &part, SEEN, &mut account, observer)?;
+        trainer.restore(&start)?;
+    }
     replay(pool, prepared, &material, &mut trainer, &part, step - 1, &mut account, observer)?;
     account.replay.steps = step - 1 - account.replay.from;
     let next = trainer.next_step(&material.train).filter(|next| next.step == step);
-    let next = next.ok_or_else(|| differs(folder, "the step that comes next", step, trainer.steps() + 1))?;
+    let next =
+        next.ok_or_else(|| differs(folder, "the step that comes next", &step, &(trainer.steps() + 1)))?;
     Ok(BeforeStep { material, trainer, next, part, account })
 }
 
@@ -169,7 +175,9 @@ fn replay<'p, F: Real>(
     account.verdict()?;
     match state {
         Some(state) if outcome.reason == EndReason::Stopped && state.step == until => trainer.restore(&state),
-        _ => Err(differs(&account.folder, "the number of steps before its end", until + 1, outcome.steps)),
+        _ => {
+            Err(differs(&account.folder, "the number of steps before its end", &(until + 1), &outcome.steps))
+        }
     }
 }
 
@@ -198,18 +206,26 @@ pub(crate) struct Comparison {
     pub replay: Replay,
     folder: RunFolder,
     history: History,
-    far: Option<Error>,
+    /// What has come out the same.
+    same: BTreeSet<String>,
+    differs: Option<Error>,
 }
 
 impl Comparison {
     fn new(folder: &RunFolder, history: History) -> Self {
-        Self { replay: Replay::default(), folder: folder.clone(), history, far: None }
+        Self {
+            replay: Replay::default(),
+            folder: folder.clone(),
+            history,
+            same: BTreeSet::new(),
+            differs: None,
+        }
     }
 
     /// Holds the mean cost of a step's batch against what was recorded of it, if it was.
     ///
     /// # Errors
-    /// [`ErrorKind::CannotResume`] where they are of different data.
+    /// [`ErrorKind::CannotResume`] where they are not the same.
     pub fn of_step(&mut self, step: u64, cost: f64) -> Result<()> {
         self.hold(&format!("the mean cost of step {step}"), self.history.steps.get(&step).copied(), cost);
         self.verdict()
@@ -231,26 +247,29 @@ impl Comparison {
 
     fn hold(&mut self, what: &str, recorded: Option<f64>, cost: f64) {
         let Some(recorded) = recorded else { return };
-        self.replay.costs += 1;
         if recorded == cost || (recorded.is_nan() && cost.is_nan()) {
+            self.same.insert(what.to_owned());
+            self.replay.costs = self.same.len() as u64;
             return;
         }
-        let difference = (recorded - cost).abs() / recorded.abs().max(cost.abs());
-        self.replay.difference = self.replay.difference.max(difference);
-        // Not a number on one side alone is far.
-        if !(difference <= FAR) && self.far.is_none() {
-            self.far = Some(differs(&self.folder, what, recorded, cost));
+        if self.differs.is_none() {
+            self.differs = Some(differs(&self.folder, what, &recorded, &cost));
         }
     }
 
     fn verdict(&mut self) -> Result<()> {
-        self.far.take().map_or(Ok(()), Err)
+        self.differs.take().map_or(Ok(()), Err)
     }
 }
 
-/// What is not as the run has recorded it: its data, or the configuration, are not those that it was trained with.
-fn differs(folder: &RunFolder, what: &str, then: impl ToString, now: impl ToString) -> Error {
-    let (run, what) = (folder.path().to_owned(), format!("the data, by {what},"));
+/// What did not come out as the run has recorded it: the data are not those that it was trained on, or the numbers were
+/// rounded otherwise. How large a difference is says nothing of which: before a network has learnt, its cost hardly hangs on
+/// the data.
+fn differs<T: ToString>(folder: &RunFolder, what: &str, then: &T, now: &T) -> Error {
+    let (run, what) = (
+        folder.path().to_owned(),
+        format!("the data (or the instruction set or version of the program), by {what},"),
+    );
     ErrorKind::CannotResume { run, what, expected: then.to_string(), got: now.to_string() }.into()
 }
 

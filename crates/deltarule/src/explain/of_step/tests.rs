@@ -147,18 +147,15 @@ impl Bench {
         let at = anatomy.chosen(None, None).unwrap().find(&network).unwrap().at;
         let step = account.step.clone().unwrap();
         assert_eq!([step.before, step.after], [then.params[at].to_f64(), after.params[at].to_f64()]);
-        if step.clipped.is_none() {
-            assert!(by_hand.gradients() == anatomy.gradient(), "the gradient");
-            assert_eq!(account.ledger.value, by_hand.gradients()[at].to_f64());
+        let followed = by_hand.gradients()[at].to_f64();
+        if let Some(clipped) = step.clipped {
+            assert_eq!(clipped.gradient, followed);
         } else {
-            assert_eq!(step.clipped.unwrap().gradient, by_hand.gradients()[at].to_f64());
+            assert!(by_hand.gradients() == anatomy.gradient(), "the gradient");
+            assert_eq!(account.ledger.value, followed);
         }
         assert!(account.difference <= account.tolerance, "{}", account.difference);
-        assert!(
-            step.replay.difference == 0.0 && (step.replay.costs > 0 || step.replay.steps == 0),
-            "{:?}",
-            step.replay
-        );
+        assert!(step.replay.costs > 0 || step.replay.steps == 0, "{:?}", step.replay);
         step
     }
 }
@@ -179,7 +176,8 @@ fn a_step_is_told_as_it_was() {
         (5..=8).flat_map(|step| bench.account(step, &Question::default()).step.unwrap().rows).collect();
     let prepared = run::prepare(&bench.config).unwrap();
     let mut train: Vec<usize> = prepared.split.train.iter().map(|&row| row as usize + 1).collect();
-    (rows.sort_unstable(), train.sort_unstable());
+    rows.sort_unstable();
+    train.sort_unstable();
     assert_eq!(rows, train);
 }
 
@@ -307,10 +305,15 @@ fn what_cannot_be_told_is_refused_and_nothing_is_written() {
     }
     let absent = Question { parameter: Some(Parameter::weight(9, 0, 0)), ..usual.clone() };
     assert!(bench.refused(3, &absent).contains("layers.9.w"));
-    // Without a checkpoint the first step's cost tells that the data are others.
+    // Without a checkpoint the costs tell that the data are others.
     table(bench.place.path(), 0.75);
     let words = bench.refused(20, &usual);
-    assert!(words.contains("the data, by the mean cost of") && words.contains("restore it"), "{words}");
+    assert!(
+        words.contains("the data (or")
+            && words.contains("by the mean cost of step")
+            && words.contains("restore it"),
+        "{words}"
+    );
     std::fs::remove_file(bench.place.path().join("t.csv")).unwrap();
     assert!(bench.refused(3, &usual).contains("t.csv: "));
     assert_eq!(files(), before);
