@@ -257,7 +257,15 @@ fn a_member_of_an_ensemble_and_the_model_after_folds_are_told() {
     let third = Question { member: 3, ..Question::default() };
     assert!(bench.refused(6, &third).contains("the member: got 3; expected 1 to 2"));
 
-    let folds = [("epochs", "4"), ("folds", "2"), ("schedule", "cosine")];
+    // The final model has as many epochs as the folds' best took in the mean, which is the length of its cosine.
+    let folds = [
+        ("epochs", "12"),
+        ("folds", "2"),
+        ("schedule", "cosine"),
+        ("learning_rate", "0.5"),
+        ("early_stopping", "log_loss"),
+        ("patience", "3"),
+    ];
     let bench = Bench::new(&full_but(&folds));
     bench.train(false, &[]);
     assert_eq!(bench.compare::<f32>(5, 1).part, "model");
