@@ -97,7 +97,7 @@ pub enum ErrorKind {
     BadVersion { path: PathBuf, expected: u32, got: String },
     /// Shapes that must agree do not.
     ShapeMismatch { what: String, expected: String, got: String },
-    /// A run cannot be resumed: `what` differs from when it was started.
+    /// A run cannot be resumed, or a step of it replayed: `what` differs from when it was started.
     CannotResume { run: PathBuf, what: String, expected: String, got: String },
 
     // ── training ─────────────────────────────────────────────────────────────────────────────────────
@@ -223,7 +223,7 @@ impl fmt::Display for ErrorKind {
             }
             Self::CannotResume { run, what, expected, got } => write!(
                 f,
-                "{}: cannot resume: {what} was {expected} when the run began, is {got} now; restore it, or start a \
+                "{}: cannot resume or replay: {what} was {expected} when the run began, is {got} now; restore it, or start a \
                  new run",
                 run.display()
             ),

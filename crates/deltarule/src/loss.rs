@@ -240,8 +240,8 @@ impl Loss {
         }
     }
 
-    /// −Σ y·ln ŷ = lse(z) − Σ y·z, with lse(z) = max z − ln(softmax at the maximum): no exponential is taken anew,
-    /// and none can overflow.
+    /// −Σ y·ln ŷ = Σ y·((max z − z) − ln ŷ at the maximum), the logarithm as ln(1 + Σ of the others' ŷ / ŷ at the maximum):
+    /// no exponential is taken anew, none can overflow, and near a perfect fit no digit is lost to a difference of logits.
     fn cross_entropy_row<F: Real>(
         &self,
         z: &[F],
@@ -257,13 +257,15 @@ impl Loss {
                 top = j;
             }
         }
-        let log_sum_exp = z[top].to_f64() - a[top].to_f64().ln();
+        let others: f64 = a[..top].iter().chain(&a[top + 1..]).map(|a| a.to_f64()).sum();
+        let highest = (others / a[top].to_f64()).ln_1p();
+        let largest = z[top].to_f64();
         let mut value = 0.0;
         let smoothed = |j| self.smoothed(targets.value(row, j), z.len());
         for (j, z) in z.iter().enumerate() {
             let y = smoothed(j).to_f64();
             if y != 0.0 {
-                value += y * (log_sum_exp - z.to_f64());
+                value += y * ((largest - z.to_f64()) + highest);
             }
         }
         if let Some(delta) = delta {
@@ -322,11 +324,12 @@ impl Loss {
                 (a.to_f64() - y.to_f64() * rate.to_f64().ln(), F::ONE - y / rate)
             }
             Cost::BinaryCrossEntropy => {
-                // ln(1+e^z) − y·z, the first term as max(z,0) + ln(1+e^−|z|).
+                // ln(1+e^z) − y·z with ln(1+e^z) = max(z,0) + ln(1+e^−|z|). The large numbers cancel first: near a perfect
+                // fit y·z is all of max(z,0), and what is left is a logarithm of full precision.
                 let y = self.smoothed(y, 2);
                 let logit = z.to_f64();
-                let softplus = if logit > 0.0 { logit } else { 0.0 } + (-logit.abs()).exp().ln_1p();
-                let value = if logit.is_nan() { logit } else { softplus - y.to_f64() * logit };
+                let linear = if logit > 0.0 { logit } else { 0.0 } - y.to_f64() * logit;
+                let value = if logit.is_nan() { logit } else { linear + (-logit.abs()).exp().ln_1p() };
                 (value, a - y)
             }
             Cost::CrossEntropy => unreachable!("a softmax's outputs are not separate"),
@@ -482,6 +485,21 @@ mod tests {
     fn huge_logits_neither_overflow_nor_lose_the_cost() {
         let (value, delta) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, 1e4, 0.0);
         assert_eq!((value, delta), (1e4, 1.0));
+    }
+
+    #[test]
+    fn a_cost_near_a_perfect_fit_keeps_its_digits() {
+        // ln(1 + e^−z) at z = 30 is e^−30 = 9.357622968840175e-14, to the last digit (the next term is e^−60/2).
+        for (z, y) in [(30.0, 1.0), (-30.0, 0.0)] {
+            let (value, _) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, z, y);
+            assert!((value / 9.357_622_968_840_175e-14 - 1.0).abs() < 1e-13, "{value:e}");
+        }
+        // Of two classes 30 apart it is the same number, even by outputs in single precision, of which the first is 1.
+        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+        let targets = TargetsView::Classes { classes: 2, codes: &[0] };
+        let (z, a) = ([107.5_f32, 77.5], [1.0, 9.357_623e-14]);
+        let value = loss.value_and_delta(&Pool::new(1), &z, &a, targets, None, None);
+        assert!((value / 9.357_622_968_840_175e-14 - 1.0).abs() < 1e-6, "{value:e}");
     }
 
     #[test]

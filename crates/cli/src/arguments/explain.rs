@@ -17,16 +17,35 @@ pub(super) fn explain() -> Command {
             "Take a gradient apart: the forward and the backward pass of a row (or of several, as a batch), where the \
              signal went from layer to layer, what the output hangs on column by column, and of one parameter the \
              product of the chain rule's factors, each with its value, its formula and what it is made of, down to the cost. What the parts give is held against the \
-             number that the backward pass stored. Nothing is dropped, and batch normalisation goes by its running \
-             statistics.",
+             number that the backward pass stored.\n\nOf MODEL and DATA nothing is dropped, and batch normalisation goes by its running \
+             statistics. Of --run and --step it is what training did there: the run's data are read again as its \
+             config.toml says, its checkpoint is taken (or the start) and trained on to the step before, and the step's \
+             own batch, dropout masks, batch statistics, row weights, smoothing and penalties are told of.",
         )
         .after_help(
             "Examples:\n  deltarule explain xor-1 xor --row 2\n  deltarule explain digits-1 digits --rows 1..64 \
              --weight 0,20,5\n  deltarule explain xor-1 xor --row 2 --parameter layers.0.b,3 --depth 5\n  deltarule explain \
              xor-1 xor --row 2 --format html > gradient.html\n  deltarule explain \
-             xor-1 xor --row 2 --weight 0,1,3 --format tex > gradient.tex",
+             xor-1 xor --row 2 --weight 0,1,3 --format tex > gradient.tex\n  deltarule explain --run digits-1 --step 120",
         )
-        .args([model(), data()])
+        .override_usage("deltarule explain [OPTIONS] <MODEL> <DATA>\n       deltarule explain [OPTIONS] --run <RUN> --step <K>")
+        .args([model(), data()].map(|place| place.required(false).required_unless_present("run")))
+        .arg(
+            Arg::new("run")
+                .long("run")
+                .value_name("RUN")
+                .requires("step")
+                .conflicts_with_all(["model", "data", "row", "span", "output", "header", "delimiter", "missing", "noise", "seed"])
+                .help("A run's name or folder, of which a step of its training is explained"),
+        )
+        .arg(
+            Arg::new("step")
+                .long("step")
+                .value_name("K")
+                .requires("run")
+                .value_parser(value_parser!(u64).range(1..))
+                .help("The step, from 1: the K-th update of the weights"),
+        )
         .arg(
             Arg::new("row")
                 .long("row")

@@ -1,9 +1,14 @@
 //! `explain`: a gradient taken apart, and where the signal went.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use clap::ArgMatches;
+use deltarule::event::Event;
 use deltarule::explain::{self, Account, Columns, Output, Parameter, Question, Reach, Stage, four_digits};
+use deltarule::run_folder::{RUNS, RunFolder, place};
 use deltarule::table::Table as Data;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::source;
@@ -12,43 +17,80 @@ use crate::arguments::Span;
 use crate::console::{Console, Style, print};
 use crate::words::ledger;
 use crate::words::table::{Align, Table};
-use crate::words::{counted, figure, short};
+use crate::words::{counted, figure, short, wrap};
 
 /// Explains.
 ///
 /// # Errors
 /// The library's, where a row or a network is not there, and where standard output cannot be written.
 pub fn explain(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
+    if let Some(run) = matches.get_one::<String>("run") {
+        return explain_step(run, matches, console);
+    }
     let (path, model) = source::model(matches)?;
     let pool = source::pool(matches)?;
     let table = source::table(matches, &model, None)?;
     let span = rows_of(matches, &table)?;
     let rows: Vec<u32> = (span.first - 1..span.last).collect();
-    let question = question_of(matches);
-    let account = explain::explain(&pool, &model, &table, &rows, &question)?;
+    let account = explain::explain(&pool, &model, &table, &rows, &question_of(matches))?;
     let rows = if span.first == span.last {
         format!("row {}", span.first)
     } else {
         format!("rows {} to {} as one batch", span.first, span.last)
     };
     let title = format!("{}: {rows} of {}", path.display(), table.source);
+    let mut document = serde_json::to_value(&account)?;
+    document["rows"] = json!({ "first": span.first, "last": span.last });
+    let heading = format!("{title}, with inference statistics and no dropout");
+    show(&account, &document, &title, &heading, matches, console)
+}
+
+/// Explains a step of a run's training.
+fn explain_step(run: &str, matches: &ArgMatches, console: &Console) -> Result<Outcome> {
+    let folder = RunFolder::open(&place(Path::new(RUNS), run)?)?;
+    let number = matches.get_one::<u64>("step").copied().unwrap_or_default();
+    let (threads, question) = (source::threads(matches)?, question_of(matches));
+    let bar = console.draws().then(|| ProgressBar::new(number - 1));
+    let mut observer = |event: &Event| {
+        if let (Some(bar), Event::Progress { step, .. } | Event::Epoch { step, .. }) = (&bar, event) {
+            bar.set_position(*step);
+        }
+    };
+    let account = explain::explain_step(&folder, number, &question, threads, &mut observer);
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    let account = account?;
+    let title = format!("{}: step {number} of its training", folder.path().display());
+    show(&account, &serde_json::to_value(&account)?, &title, &title, matches, console)
+}
+
+/// Tells the account in the form that the arguments ask for; `heading` is said above the text.
+fn show(
+    account: &Account,
+    document: &Value,
+    title: &str,
+    heading: &str,
+    matches: &ArgMatches,
+    console: &Console,
+) -> Result<Outcome> {
     match matches.get_one::<String>("as").map(String::as_str) {
-        _ if console.json => console.document(&document(&account, span)?)?,
+        _ if console.json => console.document(document)?,
         Some("json") => {
-            let text = serde_json::to_string_pretty(&document(&account, span)?)?;
+            let text = serde_json::to_string_pretty(document)?;
             print(|out| writeln!(out, "{text}"))?;
         }
         Some("tex") => {
-            let text = match question.parameter {
-                Some(_) => account.ledger_to_tex(&title),
-                None => account.to_tex(&title),
+            let text = match question_of(matches).parameter {
+                Some(_) => account.ledger_to_tex(title),
+                None => account.to_tex(title),
             };
             print(|out| write!(out, "{text}"))?;
         }
-        Some("html") => print(|out| write!(out, "{}", account.to_html(&title)))?,
+        Some("html") => print(|out| write!(out, "{}", account.to_html(title)))?,
         _ => {
-            console.say(format!("{title}, with inference statistics and no dropout\n"));
-            console.show(text(&account, console.results()))?;
+            console.say(format!("{heading}\n"));
+            console.show(text(account, console.results()))?;
         }
     }
     Ok(Outcome::Done)
@@ -89,6 +131,10 @@ fn rows_of(matches: &ArgMatches, table: &Data) -> Result<Span> {
 
 fn text(account: &Account, style: Style) -> String {
     let mut parts = Vec::new();
+    if let Some(step) = &account.step {
+        let sentences: Vec<String> = step.sentences().iter().map(|said| wrap(said, 100, 2)).collect();
+        parts.push(sentences.join("\n"));
+    }
     if !account.outputs.is_empty() {
         parts.push(outputs_text(&account.outputs, style));
     }
@@ -174,10 +220,4 @@ fn flow_text(flow: &[Stage], style: Style) -> String {
 /// Three significant digits.
 fn round(number: f64) -> f64 {
     format!("{number:.2e}").parse().unwrap_or(number)
-}
-
-fn document(account: &Account, span: Span) -> Result<Value> {
-    let mut document = serde_json::to_value(account)?;
-    document["rows"] = json!({ "first": span.first, "last": span.last });
-    Ok(document)
 }

@@ -131,6 +131,7 @@ mod tests {
             };
         let account = |value: f64, difference| Account {
             pass: "inference",
+            step: None,
             units: vec![1],
             outputs: Vec::new(),
             cost: 0.0,

@@ -102,3 +102,91 @@ fn a_network_of_an_ensemble_is_chosen() {
     };
     assert!(cost("1") > 0.0 && cost("1") != cost("2"));
 }
+
+/// What stands in a run's folder.
+fn folder(place: &Place, run: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let folder = place.path(run);
+    let files = place.files().into_iter().filter(|path| path.starts_with(&folder) && path.is_file());
+    files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn a_step_of_a_training_is_told_with_its_rows_and_where_it_was_replayed_from() {
+    let place = Place::with_model();
+    let kept = folder(&place, "runs/first");
+    let document = place.run(["explain", "--run", "first", "--step", "3", "--json"]).json();
+    let step = &document["step"];
+    // 42 of 60 rows are trained on, in batches of 32 and 10.
+    assert_eq!(
+        (&step["epoch"], &step["batch"], &step["batches"]),
+        (&2.into(), &1.into(), &2.into()),
+        "{step}"
+    );
+    assert_eq!((step["rows"].as_array().unwrap().len(), &document["pass"]), (32, &"training".into()));
+    assert_eq!(step["replay"]["steps"], 2);
+    assert_eq!((&step["replay"]["checkpoint"], &step["replay"]["from"]), (&false.into(), &0.into()));
+    assert!(document["difference"].as_f64() <= document["tolerance"].as_f64(), "{document}");
+    // The cost is the one that training recorded of this batch.
+    let events = String::from_utf8(place.read("runs/first/events.jsonl")).unwrap();
+    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let first = events.into_iter().find(|event| event["event"] == "health" && event["step"] == 1).unwrap();
+    let told = place.run(["explain", "--run", "first", "--step", "1", "--json"]).json();
+    assert_eq!(told["cost"], first["cost"]);
+
+    let by_folder = place.run(["explain", "--run", "./runs/first", "--step", "3", "--layer", "0"]);
+    let words = &by_folder.is_done().out;
+    let row = format!("row {}", step["rows"][0]);
+    for part in [
+        "Epoch 2, batch 1 of 2: rows",
+        "At the learning rate",
+        "Replayed from the start, 2 steps",
+        "all levels hold",
+    ] {
+        assert!(words.contains(part), "no {part:?} in {words}");
+    }
+    assert!(words.contains(row.trim_start_matches("row ")) && words.contains("dropout masks"), "{words}");
+    let page = place.run(["explain", "--run", "first", "--step", "3", "--format", "html"]);
+    assert!(page.is_done().out.contains("Replayed from the start, 2 steps"), "{page:#?}");
+    assert_eq!(folder(&place, "runs/first"), kept);
+}
+
+#[test]
+fn a_step_that_cannot_be_told_is_refused_and_nothing_is_written() {
+    let place = Place::with_model();
+    let kept = folder(&place, "runs");
+    let step = |rest: &[&str]| place.run(["explain", "--run", "first", "--step"].iter().chain(rest));
+    step(&["7"]).is_refused(&["the step", "got 7", "1 to 6", "runs/first"]);
+    step(&["3", "--member", "2"]).is_refused(&["the member", "got 2", "1 to 1"]);
+    step(&["3", "--weight", "9,0,0"]).is_refused(&["layers.9.w"]);
+    place
+        .run(["explain", "--run", "none", "--step", "1"])
+        .is_refused(&["runs/none", "no such file or folder"]);
+    // clap's own words.
+    for (arguments, words) in [
+        (&["--run", "first", "--step", "0"][..], "0 is not in 1.."),
+        (&["--run", "first"], "--step <K>"),
+        (&["--step", "3"], "--run <RUN>"),
+        (&["--run", "first", "--step", "3", "first", "flowers.csv"], "  [MODEL]"),
+        (&["--run", "first", "--step", "3", "--row", "1"], "cannot be used with '--row <N>'"),
+        (&["--run", "first", "--step", "3", "--rows", "1..2"], "cannot be used with '--rows <A..B>'"),
+        (&["--run", "first", "--step", "3", "--delimiter", "tab"], "cannot be used with '--delimiter"),
+        (&["first"], "<DATA>"),
+    ] {
+        let ran = place.run(["explain"].iter().chain(arguments));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:#?}");
+        assert!(ran.err.contains(words), "{words}: {ran:#?}");
+    }
+    let other = String::from_utf8(place.read("flowers.csv")).unwrap().replace("1.0,", "1.5,");
+    let flowers = place.read("flowers.csv");
+    place.write("flowers.csv", other);
+    step(&["6"]).is_refused(&["runs/first", "the data (or", "by the mean cost of step", "restore it"]);
+    std::fs::remove_file(place.path("flowers.csv")).unwrap();
+    step(&["6"]).is_refused(&["flowers.csv"]);
+    place.write("flowers.csv", flowers);
+    assert_eq!(folder(&place, "runs"), kept);
+    std::fs::remove_file(place.path("runs/first/config.toml")).unwrap();
+    step(&["6"]).is_refused(&["runs/first/config.toml", "no such file"]);
+    let lbfgs = ["train", "flowers.csv", "--target", "length", "--optimizer", "lbfgs", "--run", "line", "-q"];
+    place.run(lbfgs.into_iter().chain(QUICK)).is_done();
+    place.run(["explain", "--run", "line", "--step", "1"]).is_refused(&["lbfgs", "line search"]);
+}

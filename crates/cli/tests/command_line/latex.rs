@@ -69,6 +69,8 @@ fn rows_layers_and_hostile_names_compile() {
         &place,
         &["first_1", "flowers_1.csv", "--top", "0", "--depth", "0", "--parameter", "layers.0.b,1"],
     );
+    let document = explained(&place, &["--run", "first_1", "--step", "5"]);
+    assert!(document.contains("Epoch 3, batch 1 of 2: rows "), "{document}");
 }
 
 #[test]

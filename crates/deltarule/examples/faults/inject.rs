@@ -218,13 +218,13 @@ fn rate_too_low(fault: &mut Fault<'_>) -> Outcome<bool> {
 
 fn unscaled(fault: &mut Fault<'_>) -> Outcome<bool> {
     let target = fault.data.target;
-    let numeric = fault.table.columns().iter().filter(|column| column.name != target);
+    let mut numeric = fault.table.columns().iter().filter(|column| column.name != target);
     let varied = |column: &&Column| {
         let first = column.number(0);
         column.column_type() == deltarule::table::ColumnType::Number
             && (0..column.len()).filter(|&row| column.number(row) != first).count() > column.len() / 4
     };
-    let Some(column) = numeric.filter(varied).next_back().cloned() else { return Ok(false) };
+    let Some(column) = numeric.rfind(varied).cloned() else { return Ok(false) };
     let values = (0..column.len()).map(|row| column.number(row) * 10_000.0).collect();
     fault.table.drop_column(&column.name)?;
     fault.table = fault.table.clone().with_column(Column::numbers(column.name, values))?;

@@ -3,7 +3,7 @@
 use deltarule_kernels::Real;
 use serde::Serialize;
 
-use super::{Anatomy, ColumnShare, Parameter, Quantity, Reach, Stage, tolerance};
+use super::{Anatomy, ColumnShare, Parameter, Quantity, Reach, Stage, TrainingStep, tolerance};
 use crate::error::{ErrorKind, Result};
 use crate::layer::{Layer, Pass, Tensor, TensorKind};
 
@@ -15,6 +15,9 @@ const LISTED: usize = 5;
 pub struct Account {
     /// How the passes were run: `inference` or `training`.
     pub pass: &'static str,
+    /// Which step it was, of a pass of training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<TrainingStep>,
     /// Units of each layer, from the first to the last.
     pub units: Vec<usize>,
     /// ŷ and y by name, of a single row.
@@ -89,19 +92,8 @@ impl<F: Real> Anatomy<'_, F> {
         layer: Option<usize>,
         reach: Reach,
     ) -> Result<Account> {
-        let any = |tensor: &Tensor| layer.is_none_or(|layer| tensor.layer == layer);
-        let largest = self.largest(any);
-        if largest.is_empty() {
-            return Err(self.no_such_layer(layer));
-        }
-        let first = self.network.tensors().iter().find(|tensor| tensor.kind == TensorKind::Weight);
-        let weights_of = layer.or(first.map(|tensor| tensor.layer));
-        let weights = |tensor: &Tensor| tensor.kind == TensorKind::Weight && Some(tensor.layer) == weights_of;
-        let chosen = match parameter {
-            Some(parameter) => parameter.clone(),
-            // A normalisation has no weights.
-            None => self.largest(weights).into_iter().next().unwrap_or_else(|| largest[0].clone()).0,
-        };
+        let chosen = self.chosen(parameter, layer)?;
+        let largest = self.largest(|tensor| layer.is_none_or(|layer| tensor.layer == layer));
         let ledger = self.take_apart(&chosen, reach)?;
         let outputs = match self.batch.rows {
             1 => self.outputs().iter().enumerate().map(|(unit, a)| self.output(unit, a.to_f64())).collect(),
@@ -111,6 +103,7 @@ impl<F: Real> Anatomy<'_, F> {
             |(parameter, gradient): (Parameter, f64)| Largest { parameter: parameter.to_string(), gradient };
         Ok(Account {
             units: self.network.layers().iter().map(Layer::units).collect(),
+            step: None,
             pass: if self.pass == Pass::Inference { "inference" } else { "training" },
             outputs,
             cost: self.cost,
@@ -121,6 +114,25 @@ impl<F: Real> Anatomy<'_, F> {
             ledger,
             tolerance: tolerance::<F>(),
         })
+    }
+
+    /// The parameter that is taken apart: the one that was asked for, or that of the largest gradient.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadSetting`] for a layer that is not there or has no parameters.
+    pub(super) fn chosen(&self, parameter: Option<&Parameter>, layer: Option<usize>) -> Result<Parameter> {
+        let largest = self.largest(|tensor| layer.is_none_or(|layer| tensor.layer == layer));
+        if largest.is_empty() {
+            return Err(self.no_such_layer(layer));
+        }
+        if let Some(parameter) = parameter {
+            return Ok(parameter.clone());
+        }
+        let first = self.network.tensors().iter().find(|tensor| tensor.kind == TensorKind::Weight);
+        let weights_of = layer.or(first.map(|tensor| tensor.layer));
+        let weights = |tensor: &Tensor| tensor.kind == TensorKind::Weight && Some(tensor.layer) == weights_of;
+        // A normalisation has no weights.
+        Ok(self.largest(weights).into_iter().next().unwrap_or_else(|| largest[0].clone()).0)
     }
 
     fn output(&self, unit: usize, value: f64) -> Output {

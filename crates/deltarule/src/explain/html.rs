@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Account, Columns, Output, Parts, Quantity, Stage, four_digits as number};
+use super::{Account, Columns, Output, Parts, Quantity, Stage, TrainingStep, four_digits as number};
 
 impl Account {
     /// The account as a page that stands by itself. `title` says what was explained, of which rows.
@@ -21,6 +21,9 @@ impl Account {
             _ => "as in training",
         };
         let _ = writeln!(page, "<p class=\"note\">Mean cost {}, {pass}.</p>", number(self.cost));
+        for sentence in self.step.iter().flat_map(TrainingStep::sentences) {
+            let _ = writeln!(page, "<p class=\"note\">{}</p>", escaped(&sentence));
+        }
         if !self.outputs.is_empty() {
             put_outputs(&self.outputs, &mut page);
         }
@@ -286,6 +289,7 @@ mod tests {
         let share = ColumnShare { column: "a>b".into(), gradient: None, magnitude: None, times_input: -0.25 };
         let account = Account {
             pass: "inference",
+            step: None,
             units: vec![1],
             outputs: vec![Output {
                 name: "<script>".into(),

@@ -12,6 +12,8 @@
 //! computed beside it in double precision, so that the two can be held against each other at every level. [`Anatomy::flow`]
 //! tells layer by layer what the backward pass did to the signal's size.
 //!
+//! [`explain`] does so of a model's prediction, [`explain_step`] of a step that a run's training took.
+//!
 //! Nothing here is used in training, and nothing here computes a gradient of its own: the passes are the network's.
 
 mod account;
@@ -19,12 +21,14 @@ mod attribution;
 mod flow;
 mod html;
 mod of_model;
+mod of_step;
 mod parameter;
 mod parts;
 mod quantity;
 #[cfg(test)]
 mod tests;
 mod tex;
+mod training_step;
 
 use deltarule_kernels::{Pool, Real};
 
@@ -39,8 +43,10 @@ pub use account::{Account, Columns, InUnits, Largest, Output};
 pub use attribution::{ColumnShare, InputGradient};
 pub use flow::{Lost, Stage, Through};
 pub use of_model::{Question, explain};
+pub use of_step::explain_step;
 pub use parameter::Parameter;
 pub use quantity::{Others, Parts, Quantity, four_digits};
+pub use training_step::{Clipped, TrainingStep};
 
 /// How far stored numbers may be from what their parts give, as a part of what is added up: the passes add in their own
 /// precision, the parts are added in double precision.
@@ -65,19 +71,20 @@ impl Default for Reach {
 }
 
 /// The names of what goes in and comes out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Of each row of the first dense layer's w, as [`Encoder::feature_names`](crate::encoder::Encoder::feature_names) gives them.
     pub inputs: Vec<String>,
     /// Of each output: classes, or target columns.
     pub outputs: Vec<String>,
-    /// The number of the batch's first row in its table, from 1; of an encoded batch by itself, 1.
-    pub first_row: usize,
+    /// The number of each of the batch's rows in its table, from 1; where it is empty they are counted from 1.
+    pub rows: Vec<usize>,
 }
 
-impl Default for Names {
-    fn default() -> Self {
-        Self { inputs: Vec::new(), outputs: Vec::new(), first_row: 1 }
+impl Names {
+    /// The number of a row of the batch.
+    pub(crate) fn row(&self, row: usize) -> usize {
+        self.rows.get(row).copied().unwrap_or(row + 1)
     }
 }
 

@@ -68,7 +68,7 @@ fn of_network<F: Real>(
     let config = model.config();
     let (loss, regularization) = (resolve::loss(config)?, resolve::regularization(config));
     let data = model.encoder().encode::<F>(table, rows)?;
-    let names = Names::of(model.encoder(), rows[0] as usize + 1);
+    let names = Names::of(model.encoder(), rows);
     let batch = data.range(0, data.rows);
     let anatomy = Anatomy::new(pool, network, &loss, &regularization, batch, Pass::Inference, &names);
     let mut account = anatomy.account(question.parameter.as_ref(), question.layer, question.reach)?;
@@ -85,7 +85,7 @@ fn of_network<F: Real>(
 }
 
 /// Outputs and targets of one row as the table has them.
-fn put_units<F: Real>(
+pub(super) fn put_units<F: Real>(
     outputs: &mut [Output],
     values: &[F],
     encoder: &Encoder,
@@ -112,17 +112,18 @@ fn output_of<F: Real>(question: &Question, names: &Names, outputs: &[F]) -> Resu
 }
 
 impl Names {
-    /// Columns and classes. A binary task's one output is the probability of its second class. `first_row` is the number of
-    /// the batch's first row in its table, from 1.
+    /// Columns and classes. A binary task's one output is the probability of its second class. `rows` are the
+    /// batch's rows in their table, from 0.
     #[must_use]
-    pub fn of(encoder: &Encoder, first_row: usize) -> Self {
+    pub fn of(encoder: &Encoder, rows: &[u32]) -> Self {
         let target = encoder.target_names().join(", ");
         let outputs = match (encoder.task(), encoder.classes()) {
             (Task::Binary, [_, second]) => vec![format!("{target} = {second}")],
             (_, []) => encoder.target_names().to_vec(),
             (_, classes) => classes.iter().map(|class| format!("{target} = {class}")).collect(),
         };
-        Self { inputs: encoder.feature_names(), outputs, first_row }
+        let rows = rows.iter().map(|&row| row as usize + 1).collect();
+        Self { inputs: encoder.feature_names(), outputs, rows }
     }
 }
 

@@ -29,7 +29,7 @@ impl<F: Real> Anatomy<'_, F> {
                 reach.top,
                 |row| {
                     let term = Quantity::product("term", self.row_factors(&found, row, reach));
-                    term.named(format!("row {}", self.names.first_row + row))
+                    term.named(format!("row {}", self.names.row(row)))
                 },
             );
             let share = Quantity::given("1/W", 1.0 / self.total)

@@ -211,7 +211,7 @@ fn one_sigmoid_unit_reads_as_the_textbook_line() {
     let data = Dataset::from_dense(2, vec![2.0, 1.0], Targets::Values { outputs: 1, values: vec![1.0] });
     let loss = Loss::new(Cost::SquaredError, Activation::Sigmoid, 0.0).unwrap();
     let names =
-        Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["ill".into()], first_row: 1 };
+        Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["ill".into()], rows: vec![] };
     let (pool, none) = (Pool::new(1), Regularization::default());
     let anatomy = Anatomy::new(&pool, &network, &loss, &none, data.range(0, 1), Pass::Inference, &names);
     let gradient = anatomy.take_apart(&Parameter::weight(0, 0, 0), Reach::default()).unwrap();

@@ -13,7 +13,7 @@ mod text;
 
 use std::fmt::Write;
 
-use super::{Account, Columns, Others, Output, Parts, Quantity, Stage};
+use super::{Account, Columns, Others, Output, Parts, Quantity, Stage, TrainingStep};
 use notation::{Notation, Piece, Symbol, bracketed, number, read, set, tex};
 use text::escaped;
 
@@ -83,9 +83,15 @@ impl Account {
             "inference" => "with inference statistics and no dropout",
             _ => "as in training",
         };
+        let step: String = self
+            .step
+            .iter()
+            .flat_map(TrainingStep::sentences)
+            .map(|sentence| escaped(&sentence) + "\n\n")
+            .collect();
         format!(
             "{PREAMBLE}\\begin{{document}}\n{{\\Large\\bfseries\\raggedright {}\\par}}\n\\medskip\nMean cost $C={}$, {pass}. \
-             Layers, inputs and units are numbered from 0.\n\n",
+             Layers, inputs and units are numbered from 0.\n\n{step}",
             escaped(title),
             number(self.cost)
         )

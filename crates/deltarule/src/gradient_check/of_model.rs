@@ -133,7 +133,7 @@ fn of_networks<F: Real>(
     let (loss, regularization) = (resolve::loss(config)?, resolve::regularization(config));
     let pass = Pass::Training { seed: config.seed.unwrap_or(0), step: 0 };
     let data = model.encoder().encode::<f64>(table, rows)?;
-    let names = Names::of(model.encoder(), rows[0] as usize + 1);
+    let names = Names::of(model.encoder(), rows);
     let one = |network: &Network<F>| {
         let (network, batch) = (network.cast(), data.range(0, data.rows));
         let double = check(pool, &network, &loss, &regularization, batch, pass, most_per_tensor);

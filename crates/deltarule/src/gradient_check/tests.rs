@@ -17,7 +17,7 @@ fn data(rows: usize, outputs: usize) -> Dataset<f64> {
 }
 
 fn names() -> Names {
-    Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["price".into()], first_row: 1 }
+    Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["price".into()], rows: vec![] }
 }
 
 /// A network with everything in it, its data and its cost.
@@ -154,4 +154,48 @@ fn cancellation_between_rows_is_no_wrong_gradient() {
     // Σ|δ|/3 = (0.25 + 0.5 + 0.25)/3 for the bias; its gradient is a ten-millionth of that at most.
     assert!((single.tensors[1].magnitude - 1.0 / 3.0).abs() < 1e-6, "{single:#?}");
     assert!(single.tensors[1].norm < 1e-7, "{single:#?}");
+}
+
+/// Checks at parameters where little of the gradient is left, then with its largest entry wrong by a thousandth of itself.
+fn right_and_wrong(network: &Network<f64>, loss: &Loss, data: &Dataset<f64>) {
+    let (pool, none) = (Pool::new(1), Regularization::default());
+    let mut objective = objective(&pool, network, loss, &none, data.range(0, data.rows));
+    let (cost, mut grads, here) = objective.differentiated();
+    let tensors = objective.compare(&grads, &here, usize::MAX);
+    let right = GradientCheck { cost, tensors };
+    assert!(right.passed(), "{right:#?}");
+    let largest = (0..grads.len()).max_by(|&a, &b| grads[a].abs().total_cmp(&grads[b].abs())).unwrap();
+    grads[largest] *= 1.001;
+    let tensors = objective.compare(&grads, &here, usize::MAX);
+    assert_eq!(GradientCheck { cost, tensors }.failures(), 1);
+}
+
+#[test]
+fn at_a_minimum_rounding_is_allowed_and_a_mistake_is_not() {
+    // The least squares of above, b off by 1e-9: the gradient is that small, and the cost 0.0625.
+    let spec = NetworkSpec::new(1).dense(1, Activation::Identity);
+    let mut network = spec.build::<f64>(1).unwrap();
+    network.params_mut().copy_from_slice(&[0.25, 0.25 + 1e-9]);
+    let values = vec![0.0, 1.0, 0.5];
+    let data = Dataset::from_dense(1, vec![0.0, 1.0, 2.0], Targets::Values { outputs: 1, values });
+    let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
+    right_and_wrong(&network, &loss, &data);
+
+    // Three classes with logits 25 apart: ŷ − y is e^−25 = 1.4e-11, known to 1e-16.
+    let spec = NetworkSpec::new(2).dense(3, Activation::Softmax);
+    let mut network = spec.build::<f64>(1).unwrap();
+    network.params_mut().copy_from_slice(&[25.0, 0.0, -25.0, 0.0, 25.0, -25.0, 0.0, 0.0, 0.0]);
+    let targets = Targets::Classes { classes: 3, codes: vec![0, 1, 2] };
+    let data = Dataset::from_dense(2, vec![1.0, 0.0, 0.0, 1.0, -1.0, -1.0], targets);
+    let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+    right_and_wrong(&network, &loss, &data);
+
+    // Two, of one logit.
+    let spec = NetworkSpec::new(1).dense(1, Activation::Sigmoid);
+    let mut network = spec.build::<f64>(1).unwrap();
+    network.params_mut().copy_from_slice(&[25.0, 0.0]);
+    let targets = Targets::Values { outputs: 1, values: vec![1.0, 0.0] };
+    let data = Dataset::from_dense(1, vec![1.0, -1.1], targets);
+    let loss = Loss::new(Cost::BinaryCrossEntropy, Activation::Sigmoid, 0.0).unwrap();
+    right_and_wrong(&network, &loss, &data);
 }

@@ -11,17 +11,17 @@ use serde_json::json;
 use super::Concluded;
 use super::folds::{CrossValidation, FoldReport};
 use super::late_folder::LateFolder;
+use super::material::{Material, part_name, trainer_at_start};
 use super::prepare::Prepared;
 use super::report::{Report, RowCounts};
 use crate::checkpoint::{Checkpoint, Finished};
 use crate::config::{Config, resolve};
 use crate::control::Controller;
-use crate::dataset::{Dataset, Targets};
+use crate::dataset::Dataset;
 use crate::encoder::Encoder;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::event::{EndReason, Event, Figures, Observer};
 use crate::health::{Judgement, Survey};
-use crate::loss::{Cost, Loss};
 use crate::memory;
 use crate::model::{self, Evaluation, Members, Model, Scorer};
 use crate::network::{Network, NetworkSpec};
@@ -146,33 +146,21 @@ impl<'a, F: Real> Place<'a, F> {
         observer: &mut dyn Observer,
         controller: &mut dyn Controller,
     ) -> Result<End<Trained<F>>> {
-        let table = &self.prepared.table;
-        let encoder = match self.fitted.take() {
-            Some(fitted) => fitted,
-            None => Encoder::fit(table, &split.train, &self.prepared.encoder)?,
-        };
-        let mut train = encoder.encode::<F>(table, &split.train)?;
-        let class_weights = encoder.class_weights(&train, &resolve::class_weight(settings))?;
-        encoder.apply_class_weights(&mut train, &class_weights);
-        let as_in_table = class_weights.iter().all(|&weight| weight == 1.0);
-        let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs())?;
-        let loss = resolve::loss(settings)?;
-        check_targets(&loss, &train, encoder.target_names())?;
-        let watched = encoder.usable_rows(table, &split.validation)?.rows;
-        let scorer =
-            if watched.is_empty() { None } else { Some(Scorer::new(&encoder, loss, table, &watched)?) };
-        let survey = self.looks().then(|| Survey::of(self.pool, &encoder, &loss, &train));
+        let fitted = self.fitted.take();
+        let material = Material::<F>::new(self.prepared, split, settings, fitted)?;
+        let scorer = material.scorer(&self.prepared.table, split)?;
+        let Material { encoder, train, loss, spec, .. } = &material;
+        let survey = self.looks().then(|| Survey::of(self.pool, encoder, loss, train));
         let (mut networks, mut best_epochs, mut last) = (Vec::new(), Vec::new(), None);
         let members = settings.ensemble.unwrap_or(1).max(1);
         for member in 0..members {
-            let part = if members == 1 { name.to_owned() } else { format!("{name}, member {}", member + 1) };
-            let seed = settings.seed.unwrap_or(0).wrapping_add(member as u64);
-            let trainer = resolve::trainer_settings(settings, loss, train.rows, seed)?;
+            let part = part_name(name, member, members);
+            let trainer = material.trainer_settings(settings, member)?;
             let end = self.train_member(
                 &part,
-                &spec,
+                spec,
                 trainer,
-                &train,
+                train,
                 scorer.as_ref(),
                 survey.as_ref(),
                 observer,
@@ -188,6 +176,7 @@ impl<'a, F: Real> Place<'a, F> {
         }
         let last = last.expect("there is at least one member");
         drop(scorer);
+        let Material { encoder, train, as_in_table, .. } = material;
         let train = as_in_table.then_some(train);
         Ok(End::Done(Trained { encoder, networks, train, best_epochs, last }))
     }
@@ -207,11 +196,7 @@ impl<'a, F: Real> Place<'a, F> {
             let network = finished.network(spec)?;
             return Ok(End::Done((network, PartRecord::of_json(&finished.record))));
         }
-        let mut network = spec.build::<F>(settings.seed)?;
-        if let Some(path) = &self.prepared.plan.settings.weights {
-            model::read_weights(path.as_ref(), &mut network)?;
-        }
-        let mut trainer = Trainer::new(self.pool, network, settings)?;
+        let mut trainer = trainer_at_start(self.pool, spec, &self.prepared.plan.settings, settings)?;
         if self.earlier.as_ref().is_some_and(|earlier| earlier.part == part)
             && let Some(earlier) = self.earlier.take()
         {
@@ -383,7 +368,7 @@ impl<'a, F: Real> Place<'a, F> {
 }
 
 /// Of configuration and data.
-fn digests(prepared: &Prepared) -> (String, String) {
+pub(super) fn digests(prepared: &Prepared) -> (String, String) {
     let config = prepared.plan.settings.recorded().to_toml();
     (store::digest_bytes(config.as_bytes()), prepared.table.digest())
 }
@@ -406,21 +391,6 @@ impl PartRecord {
             cost: value["cost"].as_f64().unwrap_or(f64::NAN),
         }
     }
-}
-
-/// Refuses targets on which the cost has no smallest value.
-fn check_targets<F: Real>(loss: &Loss, train: &Dataset<F>, names: &[String]) -> Result<()> {
-    let (Cost::Poisson, Targets::Values { outputs, values }) = (loss.cost(), &train.targets) else {
-        return Ok(());
-    };
-    if let Some(at) = values.iter().position(|&target| target.to_f64() < 0.0) {
-        let column = names.get(at % outputs).cloned().unwrap_or_default();
-        let what =
-            format!("a training row holds {}; poisson cost is for counts and rates, 0 or more", values[at]);
-        let next = "choose another cost, such as squared_error or huber".to_owned();
-        return Err(ErrorKind::UnusableTarget { column, what, next }.into());
-    }
-    Ok(())
 }
 
 fn counts(split: &Split) -> RowCounts {

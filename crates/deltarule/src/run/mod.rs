@@ -18,8 +18,11 @@
 
 mod fit;
 mod folds;
+mod history;
 mod late_folder;
+mod material;
 mod prepare;
+mod replay;
 mod report;
 // These write tables as CSV files.
 #[cfg(all(test, feature = "csv"))]
@@ -45,6 +48,8 @@ use late_folder::LateFolder;
 pub use crate::crew::cores;
 pub use folds::{CrossValidation, FoldReport, Interval};
 pub use prepare::{Prepared, prepare, prepare_table};
+pub use replay::Replay;
+pub(crate) use replay::{BeforeStep, before_step};
 pub use report::{Report, RowCounts};
 
 /// A finished run in memory.

@@ -30,6 +30,7 @@
 //! ```
 
 mod need;
+mod next;
 mod probe;
 mod replay;
 mod run;
@@ -54,6 +55,7 @@ use crate::schedule::{LearningRate, Plateau};
 use probe::Probe;
 
 pub use need::Need;
+pub use next::NextStep;
 pub use run::{Checkpointer, Occasion, Outcome, Validation};
 pub use snapshot::{Best, Snapshot};
 

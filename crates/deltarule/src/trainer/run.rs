@@ -93,9 +93,24 @@ impl<'d, F: Real> Batches<'d, F> {
         shuffle(&mut self.order, &mut stream(seed, Purpose::Shuffle, epoch));
     }
 
-    pub(super) fn get(&mut self, index: u64) -> Batch<'_, F> {
+    /// The places of a batch in the epoch's order.
+    fn places(&self, index: u64) -> (usize, usize) {
         let from = index as usize * self.batch_size;
-        let to = self.data.rows.min(from + self.batch_size);
+        (from, self.data.rows.min(from + self.batch_size))
+    }
+
+    /// The numbers of a batch's rows.
+    pub(super) fn rows(&self, index: u64) -> Vec<u32> {
+        let (from, to) = self.places(index);
+        if self.gathered.is_some() {
+            self.order[from..to].to_vec()
+        } else {
+            (from as u32..to as u32).collect()
+        }
+    }
+
+    pub(super) fn get(&mut self, index: u64) -> Batch<'_, F> {
+        let (from, to) = self.places(index);
         match &mut self.gathered {
             Some(buffer) => buffer.gather(self.pool, self.data, &self.order[from..to]),
             None => self.data.range(from, to),

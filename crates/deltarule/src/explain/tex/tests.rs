@@ -57,8 +57,11 @@ fn document(spec: &NetworkSpec, cost: Cost, rows: usize, pass: Pass, reach: Reac
         _ => Targets::Values { outputs, values: values(rows * outputs) },
     };
     let data = Dataset::from_dense(2, values(rows * 2), targets);
-    let names =
-        Names { inputs: vec![HOSTILE.into(); 2], outputs: vec![HOSTILE.into(); outputs], first_row: 4 };
+    let names = Names {
+        inputs: vec![HOSTILE.into(); 2],
+        outputs: vec![HOSTILE.into(); outputs],
+        rows: (4..4 + rows).collect(),
+    };
     let (pool, penalties) = (Pool::new(1), Regularization { l1: 0.1, ..Regularization::default() });
     let anatomy = Anatomy::new(&pool, &network, &loss, &penalties, data.range(0, rows), pass, &names);
     let mut account = anatomy.account(Some(&Parameter::weight(0, 0, 0)), None, reach).unwrap();
@@ -82,7 +85,7 @@ fn one_sigmoid_unit_is_the_textbooks_line_with_its_numbers_below() {
     let data = Dataset::from_dense(2, vec![2.0, 1.0], Targets::Values { outputs: 1, values: vec![1.0] });
     let loss = Loss::new(Cost::SquaredError, Activation::Sigmoid, 0.0).unwrap();
     let names =
-        Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["ill".into()], first_row: 1 };
+        Names { inputs: vec!["age".into(), "height".into()], outputs: vec!["ill".into()], rows: vec![] };
     let (pool, none) = (Pool::new(1), Regularization::default());
     let anatomy = Anatomy::new(&pool, &network, &loss, &none, data.range(0, 1), Pass::Inference, &names);
     let account = anatomy.account(Some(&Parameter::weight(0, 0, 0)), None, Reach::default()).unwrap();
