@@ -68,7 +68,7 @@ fn what_is_wrong_is_told_at_the_end_and_can_be_an_exit_status() {
     let place = Place::new();
     let ran = place.run(LAME);
     for words in
-        ["learning-rate-too-low", "try --learning-rate 0.000001: 10 times", "deltarule doctor lame tells"]
+        ["learning-rate-too-low", "try --learning-rate 1e-6: 10 times", "deltarule doctor lame tells"]
     {
         assert!(ran.is_done().err.contains(words), "no {words:?} in {}", ran.err);
     }
@@ -82,7 +82,7 @@ fn what_is_wrong_is_told_at_the_end_and_can_be_an_exit_status() {
     let low = findings.iter().find(|finding| finding["id"] == "learning-rate-too-low").unwrap();
     let evidence = &low["evidence"][0];
     assert!(evidence["value"].as_f64().unwrap() < evidence["threshold"].as_f64().unwrap(), "{low}");
-    assert_eq!(low["remedies"][0]["changes"]["learning_rate"], "1.00e-6");
+    assert_eq!(low["remedies"][0]["changes"]["learning_rate"], "1e-6");
     let well =
         ["train", "circles", "--hidden", "32", "--epochs", "60", "--threads=1", "--fail-on", "note", "-q"];
     assert_eq!(place.run(well).code, Some(0));

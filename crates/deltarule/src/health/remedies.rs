@@ -231,7 +231,9 @@ pub(super) fn all_planned() -> Remedy {
 pub(super) fn plain(number: f64) -> String {
     let size = number.abs().log10().floor();
     if !(-4.0..=6.0).contains(&size) {
-        return format!("{number:.2e}");
+        let text = format!("{number:.2e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
     let text = format!("{number:.*}", (2.0 - size).max(0.0) as usize);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
