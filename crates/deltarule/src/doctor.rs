@@ -12,6 +12,30 @@
 //! difference of the two validation figures, seed by seed. The random change says what trying anything would have
 //! brought. Nothing here believes a finding: «no remedy beats doing nothing» is an answer.
 
+//!
+//! ```
+//! use deltarule::config::Config;
+//! use deltarule::doctor::{self, Options};
+//! use deltarule::run;
+//! use deltarule::table::{ReadOptions, read};
+//!
+//! let table = read("circles", &ReadOptions::default())?;
+//! let mut config = Config::default();
+//! for (key, value) in [("hidden", "16"), ("optimizer", "adam"), ("learning_rate", "1e-7"), ("epochs", "12")] {
+//!     config.set(key, value)?;
+//! }
+//! let prepare = |config: &Config| run::prepare_table(table.clone(), config, None, None);
+//! let prepared = prepare(&config)?;
+//! let findings = run::fit(table.clone(), &config)?.report.findings;
+//! let complete = prepared.plan.to_config();
+//! let arms = doctor::arms(&complete, &prepared.facts, &findings, 0);
+//! let options = Options { seeds: 1, ..Options::default() };
+//! let prescription = doctor::measure(&complete, &arms, &options, &prepare, &|_| {})?;
+//! let gain = prescription.trials[prescription.best.expect("a rate that is a rate helps")].gain.expect("measured");
+//! assert!(gain.least > 0.0, "by ROC AUC, with each seed");
+//! # Ok::<(), deltarule::Error>(())
+//! ```
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -17,7 +17,8 @@ pub fn wilson(hits: usize, of: usize) -> (f64, f64) {
     let middle = p + z * z / (2.0 * n);
     let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let whole = 1.0 + z * z / n;
-    ((middle - half) / whole, (middle + half) / whole)
+    // Of none or all the ends are 0 and 1, but for rounding.
+    (((middle - half) / whole).max(0.0), ((middle + half) / whole).min(1.0))
 }
 
 fn share(hits: usize, of: usize) -> Value {
