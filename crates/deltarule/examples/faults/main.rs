@@ -23,6 +23,7 @@ mod well;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use deltarule::config::Config;
@@ -130,30 +131,37 @@ fn all(half: Half, slice: bool, keep: Option<&Path>) -> Result<Vec<Judged>, Box<
         cases = cases.into_iter().step_by(23).collect();
     }
     let total = cases.len();
-    let queue = std::sync::Mutex::new(cases.into_iter().enumerate());
-    let done = std::sync::Mutex::new(Vec::new());
+    Ok(on_both_cores(cases, |index, case| {
+        let kept = train(case);
+        let judged = judge(&kept);
+        println!("{}", serde_json::to_string(&judged).unwrap_or_default());
+        eprintln!("{}/{total} {} {:?} {:.1} s", index + 1, kept.data, kept.fault, kept.seconds);
+        if let Some(folder) = keep {
+            let path = folder.join(format!("{index:04}.json"));
+            std::fs::write(path, serde_json::to_vec(&kept).unwrap_or_default()).expect("a place to write");
+        }
+        judged
+    }))
+}
+
+/// Does the same with each case, two at a time; what came of them is in the cases' order.
+fn on_both_cores<T: Send>(cases: Vec<Case>, work: impl Fn(usize, Case) -> T + Sync) -> Vec<T> {
+    let queue = Mutex::new(cases.into_iter().enumerate());
+    let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
                     let Some((index, case)) = queue.lock().expect("no thread panics").next() else { break };
-                    let kept = train(case);
-                    let judged = judge(&kept);
-                    println!("{}", serde_json::to_string(&judged).unwrap_or_default());
-                    eprintln!("{}/{total} {} {:?} {:.1} s", index + 1, kept.data, kept.fault, kept.seconds);
-                    if let Some(folder) = keep {
-                        let path = folder.join(format!("{index:04}.json"));
-                        std::fs::write(path, serde_json::to_vec(&kept).unwrap_or_default())
-                            .expect("a place to write");
-                    }
-                    done.lock().expect("no thread panics").push((index, judged));
+                    let outcome = work(index, case);
+                    done.lock().expect("no thread panics").push((index, outcome));
                 }
             });
         }
     });
     let mut done = done.into_inner().expect("no thread panics");
     done.sort_by_key(|(index, _)| *index);
-    Ok(done.into_iter().map(|(_, judged)| judged).collect())
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Lets the doctor treat every repairable fault, on both cores.
@@ -166,34 +174,14 @@ fn mend_all(half: Half, slice: bool) -> Result<Vec<Repair>, Box<dyn std::error::
         cases = cases.into_iter().step_by(17).collect();
     }
     let total = cases.len();
-    let queue = std::sync::Mutex::new(cases.into_iter().enumerate());
-    let done = std::sync::Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let Some((index, case)) = queue.lock().expect("no thread panics").next() else { break };
-                    match repair::repair(&case, clean[&(case.data, case.seed)]) {
-                        Ok(repair) => {
-                            println!("{}", serde_json::to_string(&repair).unwrap_or_default());
-                            eprintln!(
-                                "{}/{total} {} {} {:.0} s",
-                                index + 1,
-                                repair.data,
-                                repair.fault,
-                                repair.seconds
-                            );
-                            done.lock().expect("no thread panics").push(repair);
-                        }
-                        Err(error) => {
-                            eprintln!("{} {:?}: {error}", case.data, case.fault.map(|kind| kind.name));
-                        }
-                    }
-                }
-            });
-        }
+    let repairs = on_both_cores(cases, |index, case| {
+        let repair = repair::repair(&case, clean[&(case.data, case.seed)])?;
+        println!("{}", serde_json::to_string(&repair).unwrap_or_default());
+        eprintln!("{}/{total} {} {} {:.0} s", index + 1, repair.data, repair.fault, repair.seconds);
+        Ok(repair)
     });
-    Ok(done.into_inner().expect("no thread panics"))
+    // One that could not be treated is no run less, but a failure of the measurement.
+    repairs.into_iter().collect::<deltarule::Result<_>>().map_err(Into::into)
 }
 
 /// Judges what was kept.
