@@ -329,10 +329,8 @@ pub fn measure(
         let key = |trial: &Trial| trial.gain.map_or(f64::NEG_INFINITY, |gain| gain.mean);
         key(b).total_cmp(&key(a))
     });
-    let is_remedy = |trial: &Trial| matches!(trial.arm, Arm::Remedy { .. } | Arm::Random { .. });
-    let best = trials.iter().position(|trial| {
-        is_remedy(trial) && trial.gain.is_some_and(|gain| gain.mean > 0.0 && gain.least > 0.0)
-    });
+    let best =
+        trials.iter().position(|trial| trial.gain.is_some_and(|gain| gain.mean > 0.0 && gain.least > 0.0));
     let seconds = began.elapsed().as_secs_f64();
     Ok(Prescription { metric: metric.name(), part, trials, best, complete, seconds })
 }

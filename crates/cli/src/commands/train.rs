@@ -29,14 +29,10 @@ pub fn train(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     if report.ended != EndReason::Stopped {
         next_steps(&report, console);
     }
-    let limit = matches.get_one::<String>("fail_on").map(String::as_str);
-    let is_grave = |severity: Severity| limit.is_some_and(|limit| !is_below(severity, limit));
-    let found = report.findings.iter().any(|finding| is_grave(finding.severity));
+    let said = matches.get_one::<String>("fail_on").map(String::as_str);
+    let limit = Severity::ALL.into_iter().find(|severity| Some(severity.name()) == said);
+    let found = limit.is_some_and(|limit| report.findings.iter().any(|finding| finding.severity >= limit));
     Ok(if found { Outcome::Problem } else { Outcome::Done })
-}
-
-fn is_below(severity: Severity, limit: &str) -> bool {
-    Severity::ALL.into_iter().find(|severity| severity.name() == limit).is_some_and(|limit| severity < limit)
 }
 
 /// Trains, telling the plan and how it goes on; `planned` is shown the data and the plan, too.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Anatomy;
 use crate::activation::{SATURATED, largest_slope, name};
+use crate::health::telemetry::ratio;
 use crate::layer::{Layer, Pass};
 
 /// What the signal goes through from a layer to the one before it.
@@ -56,11 +57,6 @@ pub struct Lost {
     pub dead: f64,
     /// In all others: a ReLU that is off in this row, the slope of a sigmoid in its middle. Negative where f' is above 1.
     pub rest: f64,
-}
-
-/// 0/0 is 1: nothing came, and nothing was lost.
-fn ratio(after: f64, before: f64) -> f64 {
-    if after == before { 1.0 } else { after / before }
 }
 
 impl<F: Real> Anatomy<'_, F> {
