@@ -11,12 +11,13 @@
 //! random. (A state that went on from would be the broken one, and a change of the network has none to go on from.) A gain is the
 //! difference of the two validation figures, seed by seed. The random change says what trying anything would have
 //! brought. Nothing here believes a finding: «no remedy beats doing nothing» is an answer.
-
 //!
 //! ```
 //! use deltarule::config::Config;
+//! use deltarule::control::Unattended;
 //! use deltarule::doctor::{self, Options};
-//! use deltarule::run;
+//! use deltarule::event::Silent;
+//! use deltarule::run::{self, Rows};
 //! use deltarule::table::{ReadOptions, read};
 //!
 //! let table = read("circles", &ReadOptions::default())?;
@@ -24,13 +25,13 @@
 //! for (key, value) in [("hidden", "16"), ("optimizer", "adam"), ("learning_rate", "1e-7"), ("epochs", "12")] {
 //!     config.set(key, value)?;
 //! }
-//! let prepare = |config: &Config| run::prepare_table(table.clone(), config, None, None);
-//! let prepared = prepare(&config)?;
-//! let findings = run::fit(table.clone(), &config)?.report.findings;
+//! let rows = Rows::of_table(table, &config)?;
+//! let prepared = rows.prepare(&config)?;
+//! let findings = run::fit_prepared(&prepared, &mut Silent, &mut Unattended)?.report.findings;
 //! let complete = prepared.plan.to_config();
 //! let arms = doctor::arms(&complete, &prepared.facts, &findings, 0);
 //! let options = Options { seeds: 1, ..Options::default() };
-//! let prescription = doctor::measure(&complete, &arms, &options, &prepare, &|_| {})?;
+//! let prescription = doctor::measure(&complete, &arms, &options, &rows, &|_| {})?;
 //! let gain = prescription.trials[prescription.best.expect("a rate that is a rate helps")].gain.expect("measured");
 //! assert!(gain.least > 0.0, "by ROC AUC, with each seed");
 //! # Ok::<(), deltarule::Error>(())
@@ -50,7 +51,7 @@ use crate::health::{Finding, Problem, Record, Remedy, Severity, findings, remedi
 use crate::metric::Metric;
 use crate::plan::{Facts, plan};
 use crate::random::{Purpose, shuffle, stream};
-use crate::run::{self, Prepared};
+use crate::run::{self, Rows};
 use crate::run_folder::RunFolder;
 use crate::task::Task;
 
@@ -160,6 +161,9 @@ pub struct Trial {
     /// The validation figure of each seed that was trained to the end, in order; a training that broke down has the figure
     /// of a model that knows nothing.
     pub figures: Vec<f64>,
+    /// Why it could not be trained: settings that do not go together, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// The figure after the screening.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screened: Option<f64>,
@@ -206,22 +210,27 @@ impl Prescription {
     }
 }
 
-/// What is to be tried against these findings: no change, each remedy of the warnings and errors, and a random one of the
-/// others, drawn by `seed`. Changes that the settings do not allow, or that change nothing, are left out, as is what no
+/// What is to be tried against these findings: no change, each remedy of the warnings and errors, everything as the plan
+/// chooses (whatever is wrong, that is known to do well), and a random one of the others, drawn by `seed`. Changes that the settings do not allow, or that change nothing, are left out, as is what no
 /// validation figure can tell: a leak is in the validation rows, too.
 #[must_use]
 pub fn arms(config: &Config, facts: &Facts, findings: &[Finding], seed: u64) -> Vec<Arm> {
     let mut tried: Vec<Arm> = vec![Arm::NoChange];
-    for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
-        if finding.id == Problem::LeakageSuspected {
-            continue;
-        }
-        for remedy in &finding.remedies {
+    let whatever = remedies::all_planned();
+    let treated = findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note && finding.id != Problem::LeakageSuspected);
+    for finding in treated {
+        // A finding without a remedy is none that a change of the settings could mend.
+        let planned = (!finding.remedies.is_empty()).then_some(&whatever);
+        for remedy in finding.remedies.iter().chain(planned) {
             let same = tried
                 .iter_mut()
                 .find(|arm| arm.remedy().is_some_and(|other| other.changes == remedy.changes));
             if let Some(Arm::Remedy { against, .. }) = same {
-                against.push(finding.id);
+                if against.last() != Some(&finding.id) {
+                    against.push(finding.id);
+                }
             } else if changes_something(config, facts, remedy) {
                 tried.push(Arm::Remedy { remedy: remedy.clone(), against: vec![finding.id] });
             }
@@ -271,24 +280,39 @@ struct Training {
     screening: bool,
 }
 
-/// Tries the arms, of which the first is [`Arm::NoChange`]. `prepare` makes a run of a configuration ready, and is called
-/// on several threads.
+/// What came of a training.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    Figure(f64),
+    /// The budget was used up.
+    NoTime,
+    /// Its settings cannot be trained.
+    Failed(String),
+}
+
+impl Outcome {
+    fn figure(&self) -> Option<f64> {
+        if let Self::Figure(figure) = self { Some(*figure) } else { None }
+    }
+}
+
+/// Tries the arms, of which the first is [`Arm::NoChange`], on these rows.
 ///
 /// # Errors
-/// Those of `prepare` and of training as the configuration is, but for numbers that are not finite, which are a trial's
-/// outcome.
+/// Those of [`Rows::prepare`] and of training the configuration as it is, but for numbers that are not finite, which are a
+/// trial's outcome.
 pub fn measure(
     config: &Config,
     arms: &[Arm],
     options: &Options,
-    prepare: &(dyn Fn(&Config) -> Result<Prepared> + Sync),
+    rows: &Rows,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Prescription> {
     let began = Instant::now();
-    let base = prepare(config)?;
+    let base = rows.prepare(config)?;
     let metric = options.metric.unwrap_or_else(|| figure_for(base.facts.task));
     let part = if base.split.validation.is_empty() { "train" } else { "validation" };
-    let bench = Bench { config, arms, metric, part, deadline: began + options.budget, prepare, progress };
+    let bench = Bench { config, arms, metric, part, deadline: began + options.budget, rows, progress };
     let own = config.seed.unwrap_or(0);
     let seeds: Vec<u64> = (0..options.seeds.max(1)).map(|more| own.wrapping_add(more)).collect();
     let is_screened = arms.len() > KEPT + 1 && config.epochs.unwrap_or(1) >= SCREENING;
@@ -306,23 +330,13 @@ pub fn measure(
         .flat_map(|&seed| kept.iter().map(move |&arm| Training { arm, seed, screening: false }))
         .collect();
     let figures = bench.run(&full, options.threads, screening.len(), screening.len() + full.len())?;
-    let complete = screened.iter().chain(&figures).all(Option::is_some);
-    let mut trials: Vec<Trial> = arms
-        .iter()
-        .enumerate()
-        .map(|(arm, kind)| {
-            let screened = screening.iter().zip(&screened).find(|(task, _)| task.arm == arm);
-            let of = full.iter().zip(&figures).filter(|(task, _)| task.arm == arm);
-            Trial {
-                arm: kind.clone(),
-                figures: of.map_while(|(_, figure)| *figure).collect(),
-                screened: screened.and_then(|(_, figure)| *figure),
-                gain: None,
-            }
-        })
-        .collect();
+    let complete = !screened.iter().chain(&figures).any(|outcome| *outcome == Outcome::NoTime);
+    let done: Vec<(Training, Outcome)> =
+        screening.into_iter().chain(full).zip(screened.into_iter().chain(figures)).collect();
+    let mut trials: Vec<Trial> =
+        arms.iter().enumerate().map(|(arm, kind)| trial(kind.clone(), arm, &done)).collect();
     let reference = trials[0].figures.clone();
-    for trial in &mut trials[1..] {
+    for trial in trials[1..].iter_mut().filter(|trial| trial.failed.is_none()) {
         trial.gain = gain(metric, &reference, &trial.figures);
     }
     trials[1..].sort_by(|a, b| {
@@ -335,17 +349,38 @@ pub fn measure(
     Ok(Prescription { metric: metric.name(), part, trials, best, complete, seconds })
 }
 
+/// What is told of an arm whose gain is not known yet.
+fn trial(kind: Arm, arm: usize, done: &[(Training, Outcome)]) -> Trial {
+    let of = |screening: bool| {
+        let own = move |(task, _): &&(Training, Outcome)| task.arm == arm && task.screening == screening;
+        done.iter().filter(own).map(|(_, outcome)| outcome)
+    };
+    let failed = of(true).chain(of(false)).find_map(|outcome| match outcome {
+        Outcome::Failed(why) => Some(why.clone()),
+        _ => None,
+    });
+    Trial {
+        arm: kind,
+        figures: of(false).map_while(Outcome::figure).collect(),
+        failed,
+        screened: of(true).next().and_then(Outcome::figure),
+        gain: None,
+    }
+}
+
 /// The arms that are trained to the end: no change, and the better half of the others.
-fn keep(arms: &[Arm], screened: &[Option<f64>], metric: Metric, is_screened: bool) -> Vec<usize> {
+fn keep(arms: &[Arm], screened: &[Outcome], metric: Metric, is_screened: bool) -> Vec<usize> {
     if !is_screened {
         return (0..arms.len()).collect();
     }
-    let mut order: Vec<usize> = (1..arms.len()).collect();
-    let value =
-        |arm: usize| screened[arm].map(|figure| if metric.higher_is_better() { figure } else { -figure });
-    order.sort_by(|&a, &b| {
-        value(b).unwrap_or(f64::NEG_INFINITY).total_cmp(&value(a).unwrap_or(f64::NEG_INFINITY))
-    });
+    let is_possible = |arm: &usize| !matches!(screened[*arm], Outcome::Failed(_));
+    let mut order: Vec<usize> = (1..arms.len()).filter(is_possible).collect();
+    let value = |arm: usize| match screened[arm].figure() {
+        Some(figure) if metric.higher_is_better() => figure,
+        Some(figure) => -figure,
+        None => f64::NEG_INFINITY,
+    };
+    order.sort_by(|&a, &b| value(b).total_cmp(&value(a)));
     order.truncate((arms.len() / 2).max(KEPT));
     order.insert(0, 0);
     order
@@ -372,21 +407,15 @@ struct Bench<'a> {
     metric: Metric,
     part: &'static str,
     deadline: Instant,
-    prepare: &'a (dyn Fn(&Config) -> Result<Prepared> + Sync),
+    rows: &'a Rows,
     progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 impl Bench<'_> {
-    /// The figure of each task; `None` where there was no time for it.
-    fn run(
-        &self,
-        tasks: &[Training],
-        threads: usize,
-        before: usize,
-        planned: usize,
-    ) -> Result<Vec<Option<f64>>> {
+    /// What came of each task.
+    fn run(&self, tasks: &[Training], threads: usize, before: usize, planned: usize) -> Result<Vec<Outcome>> {
         let next = AtomicUsize::new(0);
-        let figures = Mutex::new(vec![None; tasks.len()]);
+        let outcomes = Mutex::new(vec![Outcome::NoTime; tasks.len()]);
         let failure = Mutex::new(None);
         std::thread::scope(|scope| {
             for _ in 0..threads.clamp(1, tasks.len().max(1)) {
@@ -397,18 +426,19 @@ impl Bench<'_> {
                         if Instant::now() >= self.deadline {
                             break;
                         }
-                        match self.train(*task) {
-                            Ok(figure) => {
-                                if let Ok(mut figures) = figures.lock() {
-                                    figures[index] = figure;
-                                }
-                            }
+                        let outcome = match self.train(*task) {
+                            Ok(outcome) => outcome,
+                            // Without a change it can be trained, or nothing can be compared.
+                            Err(error) if task.arm > 0 => Outcome::Failed(error.to_string()),
                             Err(error) => {
                                 if let Ok(mut failure) = failure.lock() {
                                     failure.get_or_insert(error);
                                 }
                                 break;
                             }
+                        };
+                        if let Ok(mut outcomes) = outcomes.lock() {
+                            outcomes[index] = outcome;
                         }
                         (self.progress)(Progress { done: before + index + 1, planned });
                     }
@@ -417,11 +447,11 @@ impl Bench<'_> {
         });
         match failure.into_inner() {
             Ok(Some(error)) => Err(error),
-            _ => Ok(figures.into_inner().unwrap_or_default()),
+            _ => Ok(outcomes.into_inner().unwrap_or_default()),
         }
     }
 
-    fn train(&self, task: Training) -> Result<Option<f64>> {
+    fn train(&self, task: Training) -> Result<Outcome> {
         let mut config = self.arms[task.arm].apply(self.config)?;
         config.threads = Some(1);
         config.telemetry = Some(false);
@@ -430,7 +460,7 @@ impl Bench<'_> {
             let epochs = config.epochs.or(self.config.epochs).unwrap_or(1);
             config.epochs = Some((epochs / SCREENING).max(1));
         }
-        let mut prepared = (self.prepare)(&config)?;
+        let mut prepared = self.rows.prepare(&config)?;
         // After the split, which is the same for all seeds, as are generated rows.
         prepared.plan.settings.seed = Some(task.seed);
         let deadline = self.deadline;
@@ -438,13 +468,12 @@ impl Bench<'_> {
         match run::fit_prepared(&prepared, &mut Silent, &mut stop) {
             Ok(fitted) => {
                 let figure = self.metric.of(&fitted.report.metrics[self.part]);
-                Ok(Some(
-                    figure.filter(|figure| figure.is_finite()).unwrap_or_else(|| nothing_known(self.metric)),
-                ))
+                let figure = figure.filter(|figure| figure.is_finite());
+                Ok(Outcome::Figure(figure.unwrap_or_else(|| nothing_known(self.metric))))
             }
             Err(error) => match error.kind() {
-                ErrorKind::NonFinite { .. } => Ok(Some(nothing_known(self.metric))),
-                ErrorKind::Conflict { .. } if Instant::now() >= deadline => Ok(None),
+                ErrorKind::NonFinite { .. } => Ok(Outcome::Figure(nothing_known(self.metric))),
+                ErrorKind::Conflict { .. } if Instant::now() >= deadline => Ok(Outcome::NoTime),
                 _ => Err(error),
             },
         }

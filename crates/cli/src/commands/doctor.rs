@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::ArgMatches;
 use deltarule::config::Config;
 use deltarule::doctor::{self, Chart, Options, Prescription};
-use deltarule::run;
+use deltarule::run::Rows;
 use deltarule::run_folder::{RUNS, RunFolder, place};
 use serde_json::json;
 
@@ -75,9 +75,10 @@ fn try_remedies(matches: &ArgMatches, chart: &Chart, console: &Console) -> Resul
     if options.budget.is_zero() {
         return Ok(None);
     }
-    let prepared = run::prepare(&chart.config)?;
+    let rows = Rows::read(&chart.config)?;
+    let facts = rows.prepare(&chart.config)?.facts;
     let seed = chart.config.seed.unwrap_or(0);
-    let arms = doctor::arms(&chart.config, &prepared.facts, &chart.findings, seed);
+    let arms = doctor::arms(&chart.config, &facts, &chart.findings, seed);
     if arms.len() < 2 {
         return Ok(None);
     }
@@ -93,7 +94,7 @@ fn try_remedies(matches: &ArgMatches, chart: &Chart, console: &Console) -> Resul
             bar.set_position(at.done as u64);
         }
     };
-    let prescription = doctor::measure(&chart.config, &arms, &options, &run::prepare, &progress)?;
+    let prescription = doctor::measure(&chart.config, &arms, &options, &rows, &progress)?;
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }

@@ -61,6 +61,9 @@ fn row(trial: &Trial) -> Vec<String> {
         Arm::Random { remedy } => format!("{} (at random)", printable(&remedy.flags())),
     };
     let change = super::abbreviate(&change, 60);
+    if trial.failed.is_some() {
+        return vec![change, String::new(), "impossible".to_owned()];
+    }
     let mean = |figures: &[f64]| figures.iter().sum::<f64>() / figures.len() as f64;
     if trial.figures.is_empty() {
         let seen = trial.screened.map_or_else(String::new, figure);

@@ -23,6 +23,8 @@ struct Fault<'a> {
     seed: u64,
     table: Table,
     config: Config,
+    /// The same settings without the fault.
+    clean: Config,
     /// Where weight files may be put.
     folder: &'a Path,
     /// The layer at fault, where it is one.
@@ -101,11 +103,12 @@ pub fn cases(half: Half, folder: &Path) -> Outcome<Vec<Case>> {
         for seed in half.seeds() {
             for kind in KINDS {
                 let config = plain(&data, seed)?;
-                let mut fault =
-                    Fault { data: &data, seed, table: data.table.clone(), config, folder, layer: None };
+                let (table, clean) = (data.table.clone(), config.clone());
+                let mut fault = Fault { data: &data, seed, table, config, clean, folder, layer: None };
                 if (kind.put_in)(&mut fault)? {
-                    let Fault { table, config, layer, .. } = fault;
-                    cases.push(Case { data: data.name, seed, fault: Some(kind), layer, table, config });
+                    let Fault { table, config, clean, layer, .. } = fault;
+                    let fault = Some(kind);
+                    cases.push(Case { data: data.name, seed, fault, layer, table, config, clean });
                 }
             }
         }
@@ -119,6 +122,14 @@ impl Fault<'_> {
             self.config.set(key, value)?;
         }
         Ok(())
+    }
+
+    /// What is no fault, but what it shows in.
+    fn set_both(&mut self, settings: &[(&str, &str)]) -> Outcome<()> {
+        for (key, value) in settings {
+            self.clean.set(key, value)?;
+        }
+        self.set(settings)
     }
 
     /// Starts from the weights that the plan would draw, changed; the change says at which layer, if at one.
@@ -178,7 +189,7 @@ fn sigmoid_stack(fault: &mut Fault<'_>) -> Outcome<bool> {
 
 fn scaled_layer(fault: &mut Fault<'_>, factor: f32) -> Outcome<bool> {
     // By plain steps: Adam's are of one size, whatever the gradient's.
-    fault.set(&[
+    fault.set_both(&[
         ("hidden", "64,64,64"),
         ("activation", "tanh"),
         ("optimizer", "gradient_descent"),
@@ -192,7 +203,7 @@ fn scaled_layer(fault: &mut Fault<'_>, factor: f32) -> Outcome<bool> {
 }
 
 fn equal_units(fault: &mut Fault<'_>) -> Outcome<bool> {
-    fault.set(&[("activation", "tanh")])?;
+    fault.set_both(&[("activation", "tanh")])?;
     fault.start_from(|network| {
         // Equal columns in the first layer; equal rows in the second, so that what comes back is equal, too.
         let weights = tensor(network, TensorKind::Weight, 0);
@@ -228,7 +239,9 @@ fn unscaled(fault: &mut Fault<'_>) -> Outcome<bool> {
     let values = (0..column.len()).map(|row| column.number(row) * 10_000.0).collect();
     fault.table.drop_column(&column.name)?;
     fault.table = fault.table.clone().with_column(Column::numbers(column.name, values))?;
-    fault.set(&[("scaling", "none"), ("numeric_encoding", "plain")])?;
+    // Bins would hide it: they are the same in any unit.
+    fault.set_both(&[("numeric_encoding", "plain")])?;
+    fault.set(&[("scaling", "none")])?;
     Ok(true)
 }
 
@@ -362,6 +375,7 @@ fn tiny_training_set(fault: &mut Fault<'_>) -> Outcome<bool> {
 }
 
 fn to_infinity(fault: &mut Fault<'_>) -> Outcome<bool> {
-    fault.set(&[("optimizer", "gradient_descent"), ("learning_rate", "1e30")])?;
+    fault.set_both(&[("optimizer", "gradient_descent"), ("learning_rate", "0.02")])?;
+    fault.set(&[("learning_rate", "1e30")])?;
     Ok(true)
 }

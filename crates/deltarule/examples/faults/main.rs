@@ -52,6 +52,8 @@ pub struct Case {
     pub table: Table,
     /// The settings, the fault in them if it is one of those.
     pub config: Config,
+    /// The settings without it.
+    pub clean: Config,
 }
 
 /// What is kept of a run: enough to judge it anew.
@@ -167,7 +169,7 @@ fn on_both_cores<T: Send>(cases: Vec<Case>, work: impl Fn(usize, Case) -> T + Sy
 /// Lets the doctor treat every repairable fault, on both cores.
 fn mend_all(half: Half, slice: bool) -> Result<Vec<Repair>, Box<dyn std::error::Error>> {
     let scratch = tempfile::tempdir()?;
-    let clean = well::plain_figures(half)?;
+    let tables = half.data()?;
     let mut cases = inject::cases(half, scratch.path())?;
     cases.retain(|case| case.fault.is_some_and(|kind| kind.repairable));
     if slice {
@@ -175,7 +177,8 @@ fn mend_all(half: Half, slice: bool) -> Result<Vec<Repair>, Box<dyn std::error::
     }
     let total = cases.len();
     let repairs = on_both_cores(cases, |index, case| {
-        let repair = repair::repair(&case, clean[&(case.data, case.seed)])?;
+        let data = tables.iter().find(|data| data.name == case.data).expect("a case of this half");
+        let repair = repair::repair(&case, &data.table)?;
         println!("{}", serde_json::to_string(&repair).unwrap_or_default());
         eprintln!("{}/{total} {} {} {:.0} s", index + 1, repair.data, repair.fault, repair.seconds);
         Ok(repair)

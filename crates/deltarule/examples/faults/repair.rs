@@ -7,7 +7,7 @@ use deltarule::control::Unattended;
 use deltarule::doctor::{self, Arm, Options};
 use deltarule::event::{Event, Observer, Silent};
 use deltarule::health::{Record, findings};
-use deltarule::run;
+use deltarule::run::{self, Rows};
 use deltarule::table::Table;
 use serde::Serialize;
 
@@ -35,13 +35,16 @@ pub fn is_mended(figure: f64, clean: f64) -> bool {
     figure >= clean - 0.02 || 1.0 - figure <= 1.05 * (1.0 - clean)
 }
 
-/// Lets the doctor treat a case, and chance; `clean` is the figure without the fault.
-pub fn repair(case: &Case, clean: f64) -> Result<Repair, deltarule::Error> {
+/// Lets the doctor treat a case, and chance; `table` has the rows without the fault.
+pub fn repair(case: &Case, table: &Table) -> Result<Repair, deltarule::Error> {
     let began = std::time::Instant::now();
+    let without = Config { threads: Some(1), ..case.clean.clone() };
+    let clean = figure(&run::fit(table.clone(), &without)?.report);
     let mut config = case.config.clone();
     config.threads = Some(1);
     let mut record = Record::default();
-    let prepared = run::prepare_table(case.table.clone(), &config, None, None)?;
+    let rows = Rows::of_table(case.table.clone(), &config)?;
+    let prepared = rows.prepare(&config)?;
     let mut listen = |event: &Event| record.observe(event);
     let broken = run::fit_prepared(&prepared, &mut listen, &mut Unattended);
     let broken = broken.map_or(0.0, |fitted| figure(&fitted.report));
@@ -51,8 +54,8 @@ pub fn repair(case: &Case, clean: f64) -> Result<Repair, deltarule::Error> {
     let tried = arms.len().saturating_sub(1);
     let mut at_random = vec![Arm::NoChange];
     at_random.extend(doctor::random_arms(&complete, &prepared.facts, &[], tried, case.seed ^ 0x5eed));
-    let (mended, remedy) = treat(&case.table, &complete, &arms, broken)?;
-    let (by_chance, _) = treat(&case.table, &complete, &at_random, broken)?;
+    let (mended, remedy) = treat(&rows, &complete, &arms, broken)?;
+    let (by_chance, _) = treat(&rows, &complete, &at_random, broken)?;
     Ok(Repair {
         data: case.data,
         seed: case.seed,
@@ -67,20 +70,14 @@ pub fn repair(case: &Case, clean: f64) -> Result<Repair, deltarule::Error> {
 }
 
 /// The figure after the remedy that measured best, and that remedy; of none, the figure as it was.
-fn treat(
-    table: &Table,
-    config: &Config,
-    arms: &[Arm],
-    before: f64,
-) -> Result<(f64, String), deltarule::Error> {
+fn treat(rows: &Rows, config: &Config, arms: &[Arm], before: f64) -> Result<(f64, String), deltarule::Error> {
     if arms.len() < 2 {
         return Ok((before, String::new()));
     }
     let options = Options { budget: Duration::from_secs(3600), seeds: 2, threads: 1, metric: None };
-    let prepare = |config: &Config| run::prepare_table(table.clone(), config, None, None);
-    let prescription = doctor::measure(config, arms, &options, &prepare, &|_| {})?;
+    let prescription = doctor::measure(config, arms, &options, rows, &|_| {})?;
     let Some(remedy) = prescription.winner() else { return Ok((before, "none".to_owned())) };
     let mended = Config { threads: Some(1), ..remedy.apply(config)? };
-    let fitted = run::fit_prepared(&prepare(&mended)?, &mut Silent, &mut Unattended);
+    let fitted = run::fit_prepared(&rows.prepare(&mended)?, &mut Silent, &mut Unattended);
     Ok((fitted.map_or(0.0, |fitted| figure(&fitted.report)), remedy.flags()))
 }

@@ -1,7 +1,5 @@
 //! Runs with nothing wrong: configurations that people use, kept where they do well.
 
-use std::collections::HashMap;
-
 use deltarule::config::Config;
 use deltarule::run::Report;
 
@@ -16,21 +14,6 @@ pub fn figure(report: &Report) -> f64 {
     let figures = &report.metrics["validation"];
     let of = |name: &str| figures.get(name).copied();
     of("accuracy").or_else(|| of("r2")).unwrap_or(f64::NAN)
-}
-
-/// By data set and seed.
-type Figures = HashMap<(&'static str, u64), f64>;
-
-/// The figures of what faults are put into, without one.
-pub fn plain_figures(half: Half) -> Result<Figures, Box<dyn std::error::Error>> {
-    let mut figures = HashMap::new();
-    for data in half.data()? {
-        for seed in half.seeds() {
-            let fitted = deltarule::run::fit(data.table.clone(), &plain(&data, seed)?)?;
-            figures.insert((data.name, seed), figure(&fitted.report));
-        }
-    }
-    Ok(figures)
 }
 
 pub fn cases(half: Half) -> Result<Vec<Case>, Box<dyn std::error::Error>> {
@@ -71,7 +54,8 @@ fn case(data: &Data, number: usize, seed: u64) -> Result<Case, Box<dyn std::erro
     config.set("normalization", &pick(&["none", "none", "batch", "layer"], 3))?;
     config.set("dropout", &pick(&["0", "0", "0.1"], 2))?;
     config.set("schedule", &pick(&["constant", "one_cycle", "cosine"], 7))?;
-    Ok(Case { data: data.name, seed, fault: None, layer: None, table: data.table.clone(), config })
+    let (table, clean) = (data.table.clone(), config.clone());
+    Ok(Case { data: data.name, seed, fault: None, layer: None, table, config, clean })
 }
 
 /// What faults are put into: two hidden layers, as people begin with.

@@ -200,7 +200,8 @@ pub(super) fn keep_constant() -> Remedy {
     remedy("keep columns of one value, if they were left out by mistake", [("keep_constant", "true")])
 }
 
-pub(super) fn all_planned() -> Remedy {
+/// All but the number of epochs: what is compared trains as long.
+pub(crate) fn all_planned() -> Remedy {
     remedy(
         "network, optimizer, steps and penalties as the plan chooses",
         [
@@ -214,8 +215,6 @@ pub(super) fn all_planned() -> Remedy {
             ("momentum", AUTO),
             ("batch_size", AUTO),
             ("schedule", AUTO),
-            ("epochs", AUTO),
-            ("patience", AUTO),
             ("clip_norm", AUTO),
             ("l1", "0"),
             ("l2", "0"),

@@ -47,7 +47,7 @@ use late_folder::LateFolder;
 
 pub use crate::crew::cores;
 pub use folds::{CrossValidation, FoldReport, Interval};
-pub use prepare::{Prepared, prepare, prepare_table};
+pub use prepare::{Prepared, Rows, prepare, prepare_table};
 pub use replay::Replay;
 pub(crate) use replay::{BeforeStep, before_step};
 pub use report::{Report, RowCounts};

@@ -1,6 +1,7 @@
 //! Everything that is known before a network exists: the table, the plan, the splits.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::config::{Config, Part, resolve};
 use crate::encoder::{self, EncoderOptions};
@@ -17,7 +18,7 @@ pub const DEFAULT_DATA: &str = "digits";
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// All rows, those of separate files appended.
-    pub table: Table,
+    pub table: Arc<Table>,
     /// What is to be done, and why.
     pub plan: Plan,
     /// What the plan went by.
@@ -32,23 +33,63 @@ pub struct Prepared {
     pub notes: Vec<String>,
 }
 
+/// The rows that runs are prepared from: read once, for as many configurations as are to be tried on them.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    table: Arc<Table>,
+    validation: Option<Range<usize>>,
+    test: Option<Range<usize>>,
+}
+
+impl Rows {
+    /// Reads the data that a person named, files of validation and test rows with them.
+    ///
+    /// # Errors
+    /// Those of the settings and of reading.
+    pub fn read(said: &Config) -> Result<Self> {
+        said.check()?;
+        let options = resolve::read_options(said)?;
+        let mut table = read(said.data.as_deref().unwrap_or(DEFAULT_DATA), &options)?;
+        let expected =
+            table.columns().iter().map(|column| (column.name.clone(), column.column_type())).collect();
+        let options = ReadOptions { expected, ..options };
+        let mut append = |part: &Option<Part>| -> Result<Option<Range<usize>>> {
+            let Some(Part::File(path)) = part else { return Ok(None) };
+            let other = read(&path.to_string_lossy(), &options)?;
+            table.append(other).map(Some)
+        };
+        let validation = append(&said.validation)?;
+        let test = append(&said.test)?;
+        Ok(Self { table: Arc::new(table), validation, test })
+    }
+
+    /// Those of a table that is there already, without the columns that are to be ignored.
+    ///
+    /// # Errors
+    /// Those of the settings.
+    pub fn of_table(mut table: Table, said: &Config) -> Result<Self> {
+        said.check()?;
+        for name in said.ignore.iter().flatten() {
+            table.drop_column(name)?;
+        }
+        Ok(Self { table: Arc::new(table), validation: None, test: None })
+    }
+
+    /// Prepares a run on them. Where the data come from is not asked of `said` again.
+    ///
+    /// # Errors
+    /// Those of the settings, of the target and of the splits.
+    pub fn prepare(&self, said: &Config) -> Result<Prepared> {
+        prepare_rows(Arc::clone(&self.table), said, self.validation.clone(), self.test.clone())
+    }
+}
+
 /// Reads the data that a person named, and prepares the run.
 ///
 /// # Errors
 /// Those of reading, of the settings, of the target and of the splits.
 pub fn prepare(said: &Config) -> Result<Prepared> {
-    said.check()?;
-    let options = resolve::read_options(said)?;
-    let mut table = read(said.data.as_deref().unwrap_or(DEFAULT_DATA), &options)?;
-    let expected = table.columns().iter().map(|column| (column.name.clone(), column.column_type())).collect();
-    let options = ReadOptions { expected, ..options };
-    let mut append = |part: &Option<Part>| -> Result<Option<Range<usize>>> {
-        let Some(Part::File(path)) = part else { return Ok(None) };
-        let other = read(&path.to_string_lossy(), &options)?;
-        table.append(other).map(Some)
-    };
-    let validation = append(&said.validation)?;
-    let test = append(&said.test)?;
+    let Rows { table, validation, test } = Rows::read(said)?;
     prepare_rows(table, said, validation, test)
 }
 
@@ -57,21 +98,17 @@ pub fn prepare(said: &Config) -> Result<Prepared> {
 /// # Errors
 /// Those of the settings, of the target and of the splits.
 pub fn prepare_table(
-    mut table: Table,
+    table: Table,
     said: &Config,
     validation: Option<Range<usize>>,
     test: Option<Range<usize>>,
 ) -> Result<Prepared> {
-    said.check()?;
-    for name in said.ignore.iter().flatten() {
-        table.drop_column(name)?;
-    }
-    prepare_rows(table, said, validation, test)
+    prepare_rows(Rows::of_table(table, said)?.table, said, validation, test)
 }
 
 /// Prepares a run on a table without the columns that are to be ignored.
 fn prepare_rows(
-    table: Table,
+    table: Arc<Table>,
     said: &Config,
     validation: Option<Range<usize>>,
     test: Option<Range<usize>>,
