@@ -136,7 +136,9 @@ fn tables(document: &Value) -> Result<String> {
         for fault in repairs["faults"].as_array().context("no repairs")? {
             writeln!(page, "{}", row(fault["fault"].as_str().unwrap_or_default(), fault, counted)?)?;
         }
-        writeln!(page, "{}", row("all", &repairs["all"], with_interval)?)?;
+        for (name, key) in [("all", "all"), ("those that the fault made worse", "worse_without")] {
+            writeln!(page, "{}", row(name, &repairs[key], with_interval)?)?;
+        }
     }
     Ok(page)
 }
@@ -168,5 +170,13 @@ mod tests {
         let page = tables(&document).unwrap();
         assert!(page.contains("| f | 212 of 213 |  | dead-units 3 |"), "{page}");
         assert!(!page.contains("after the doctor"));
+        let none = json!({ "hits": 0, "of": 12, "share": 0.0, "from": 0.0, "to": 0.24 });
+        let row = json!({ "fault": "f", "whole_anyway": none, "mended": of, "by_chance": none });
+        let mut document = document;
+        document["repairs"] = json!({ "faults": [row], "all": row, "worse_without": row });
+        let page = tables(&document).unwrap();
+        assert!(page.contains("| f | 0 of 12 | 212 of 213 | 0 of 12 |"), "{page}");
+        let whole = "0 of 12 = 0.0 % (0.0 to 24.0) | 212 of 213 = 99.5 % (97.4 to 99.9)";
+        assert!(page.contains(&format!("| those that the fault made worse | {whole}")), "{page}");
     }
 }

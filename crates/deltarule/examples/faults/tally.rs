@@ -56,9 +56,12 @@ pub fn repairs(repairs: &[Repair]) -> Value {
     let mut faults: BTreeMap<&str, Vec<&Repair>> = BTreeMap::new();
     repairs.iter().for_each(|run| faults.entry(run.fault).or_default().push(run));
     let all: Vec<&Repair> = repairs.iter().collect();
+    let worse: Vec<&Repair> = repairs.iter().filter(|run| !is_mended(run.broken, run.clean)).collect();
     json!({
         "faults": faults.iter().map(|(name, runs)| of(name, runs)).collect::<Vec<_>>(),
         "all": of("all", &all),
+        "worse_without": of("those that the fault made worse", &worse),
+        "runs": repairs,
         "seconds": repairs.iter().map(|run| run.seconds).sum::<f64>(),
     })
 }

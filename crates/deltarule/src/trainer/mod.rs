@@ -45,6 +45,7 @@ use deltarule_kernels::{Buffer, Pool, Real};
 use crate::activation;
 use crate::dataset::{Batch, Dataset};
 use crate::error::{ErrorKind, Result};
+use crate::health::telemetry::LayerHealth;
 use crate::layer::{Layer, Pass};
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -208,9 +209,7 @@ impl<'p, F: Real> Trainer<'p, F> {
             best_params: room(keeps_best, parameters),
             best_buffers: room(keeps_best, network.buffers().len()),
             spare: room(matches!(updater, Updater::ByLineSearch(_)), parameters),
-            // A line search takes its step from all rows, in trials; there is no backward pass that it used.
-            probe: (settings.telemetry && matches!(updater, Updater::ByGradient(_)))
-                .then(|| Probe::new(&network, settings.batch_size)),
+            probe: settings.telemetry.then(|| Probe::new(&network, settings.batch_size)),
             updater,
             network,
             settings,
@@ -347,36 +346,60 @@ impl<'p, F: Real> Trainer<'p, F> {
         Some(cost)
     }
 
-    /// One iteration of L-BFGS over all rows: returns the mean cost after it, penalties included, and whether no
-    /// descent is left. Rows pass in blocks of [`FULL_BATCH_BLOCK`] whose gradients are added in order.
-    fn line_search_step(&mut self, data: &Dataset<F>) -> (f64, bool) {
+    /// One iteration of L-BFGS over all rows: returns the mean cost after it, penalties included, whether no
+    /// descent is left, and where there is a probe what the layers looked like, with the mean cost there. Rows pass in blocks
+    /// of [`FULL_BATCH_BLOCK`] whose gradients are added in order.
+    fn line_search_step(
+        &mut self,
+        data: &Dataset<F>,
+        mut probe: Option<&mut Probe<F>>,
+    ) -> (f64, bool, Option<(f64, Vec<LayerHealth>)>) {
         let Self { pool, network, settings, ws, grads, updater, regularized, spare, .. } = self;
         let Updater::ByLineSearch(lbfgs) = updater else {
             unreachable!("called for L-BFGS only");
         };
         let total = data.total_weight();
         let pass = Pass::Training { seed: settings.seed, step: 0 };
+        let is_first = self.at.step == 0;
         spare.copy_from_slice(network.params());
+        if let Some(probe) = &mut probe {
+            probe.remember(spare);
+        }
+        let mut look: Option<(f64, Vec<LayerHealth>)> = None;
         let mut evaluate = |trial: &[F], gradient: &mut [F]| {
             network.params_mut().copy_from_slice(trial);
             gradient.fill(F::ZERO);
             let mut sum = 0.0;
+            let mut probe = probe.as_deref_mut().filter(|_| !(is_first && look.is_some()));
+            let mut layers = Vec::new();
             for from in (0..data.rows).step_by(ws.max_rows()) {
                 let batch = data.range(from, data.rows.min(from + ws.max_rows()));
                 network.forward(pool, ws, &batch, pass);
                 let (z, a, delta) = network.output_and_delta(ws, batch.rows);
                 sum += settings.loss.value_and_delta(pool, z, a, batch.targets, batch.weights, Some(delta));
-                network.backward(pool, ws, &batch, F::from_f64(total), grads);
+                match &mut probe {
+                    Some(probe) if from == 0 => {
+                        layers = probe.look_back(pool, network, ws, &batch, total, grads);
+                    }
+                    _ => network.backward(pool, ws, &batch, F::from_f64(total), grads),
+                }
                 gradient.iter_mut().zip(grads.iter()).for_each(|(sum, &part)| *sum += part);
+            }
+            if let Some(probe) = probe {
+                probe.look_at_gradients(pool, trial, gradient, &mut layers);
+                look = Some((sum / total, layers));
             }
             settings.regularization.add_gradient(pool, trial, gradient, regularized);
             sum / total + settings.regularization.penalty(pool, trial, regularized)
         };
         let outcome = lbfgs.step(pool, spare, &mut evaluate);
         network.params_mut().copy_from_slice(spare);
+        if let (Some(probe), Some((_, layers))) = (probe, &mut look) {
+            probe.look_at_update(pool, spare, layers);
+        }
         self.at.step += 1;
         self.at.last_rate = settings.learning_rate.base;
-        (outcome.cost, outcome.converged)
+        (outcome.cost, outcome.converged, look)
     }
 
     /// η of the next step.

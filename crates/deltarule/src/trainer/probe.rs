@@ -5,6 +5,9 @@
 //! *When.* In the first step, in steps 2, 4, 8 …, and from [`Probe::interval`] steps on at every multiple of that. The
 //! interval is a function of the network's sizes, so that a look costs about a hundredth of the steps between two of them
 //! on any machine: see [`interval`].
+//!
+//! *L-BFGS* takes a step from all rows, in trials, and goes on with the gradient of the last one. Looked at is the point that
+//! a step has arrived at (in the first step the one that it began from), by its first block of rows.
 
 use std::ops::Range;
 
@@ -138,8 +141,59 @@ impl<F: Real> Probe<F> {
             .collect()
     }
 
-    /// The weights and their gradients before the update.
-    fn look_at_gradients(&mut self, pool: &Pool, params: &[F], grads: &[F], layers: &mut [LayerHealth]) {
+    /// What the forward pass left, and the backward pass, layer by layer: ∂C/∂a stands in the place of δ until a layer's turn
+    /// comes. `total` is what the gradient is divided by.
+    pub fn look_back(
+        &mut self,
+        pool: &Pool,
+        network: &Network<F>,
+        ws: &mut Workspace<F>,
+        batch: &Batch<'_, F>,
+        total: f64,
+        grads: &mut [F],
+    ) -> Vec<LayerHealth> {
+        let rows = self.rows(batch.rows);
+        let mut layers = self.look_forward(network, ws, rows);
+        let last = layers.len() - 1;
+        let mut sent = 0.0;
+        for index in (0..=last).rev() {
+            let cells = rows * network.layers()[index].units();
+            let energy = |ws: &Workspace<F>| {
+                let kept = &ws.kept[index];
+                self.slopes[index]
+                    .as_ref()
+                    .map(|slopes| slopes.energy(&kept.a[..cells], &kept.delta[..cells]))
+            };
+            let arrived = if index == last { None } else { energy(ws) };
+            let came = norm(pool, &ws.kept[index].delta[..cells]);
+            network.backward_layer(pool, ws, batch, index, F::from_f64(total), grads);
+            let health = &mut layers[index];
+            // A dropout has no δ: what arrives at it is what the layer before gets, through the mask.
+            let mut left = came;
+            if let Some(energy) = energy(ws) {
+                left = energy.whole.sqrt();
+                if let Some(arrived) = arrived {
+                    health.pass_activation(arrived, energy);
+                }
+            }
+            if index < last {
+                health.through = Some(rounded(ratio(came, sent)));
+            }
+            health.delta = rounded(left);
+            sent = left;
+        }
+        layers
+    }
+
+    /// Keeps the sampled weights as they are before the update.
+    pub fn remember(&mut self, params: &[F]) {
+        for weights in &self.weights {
+            weights.gather(params, &mut self.before);
+        }
+    }
+
+    /// The remembered weights, and the gradients at `params`.
+    pub fn look_at_gradients(&mut self, pool: &Pool, params: &[F], grads: &[F], layers: &mut [LayerHealth]) {
         for weights in &self.weights {
             let twins = match &weights.bias {
                 Some(bias) => twins(&params[weights.all.clone()], &params[bias.clone()]),
@@ -147,15 +201,14 @@ impl<F: Real> Probe<F> {
             };
             weights.gather(grads, &mut self.after);
             let gradient = rounded(norm(pool, &self.after[weights.place.clone()]) * weights.scale());
-            weights.gather(params, &mut self.before);
             let weight = rounded(norm(pool, &self.before[weights.place.clone()]) * weights.scale());
             layers[weights.layer].weights =
                 Some(WeightHealth { weight, gradient, twins, ..WeightHealth::default() });
         }
     }
 
-    /// What the update did.
-    fn look_at_update(&mut self, pool: &Pool, params: &[F], layers: &mut [LayerHealth]) {
+    /// What the update made of the remembered weights.
+    pub fn look_at_update(&mut self, pool: &Pool, params: &[F], layers: &mut [LayerHealth]) {
         for weights in &self.weights {
             weights.gather(params, &mut self.after);
             let (after, before) =
@@ -195,50 +248,13 @@ impl<F: Real> Trainer<'_, F> {
             self.finish_step(learning_rate);
             return (cost, Vec::new());
         }
-        let rows = probe.rows(batch.rows);
-        let mut layers = probe.look_forward(&self.network, &self.ws, rows);
-        self.backward_looked_at(probe, batch, rows, &mut layers);
-        probe.look_at_gradients(self.pool, self.network.params(), &self.grads, &mut layers);
+        let total = batch.total_weight();
+        let Self { pool, network, ws, grads, .. } = self;
+        let mut layers = probe.look_back(pool, network, ws, batch, total, grads);
+        probe.remember(network.params());
+        probe.look_at_gradients(pool, network.params(), grads, &mut layers);
         self.update(batch.rows, learning_rate);
         probe.look_at_update(self.pool, self.network.params(), &mut layers);
         (cost, layers)
-    }
-
-    /// The backward pass, layer by layer: ∂C/∂a stands in the place of δ until a layer's turn comes.
-    fn backward_looked_at(
-        &mut self,
-        probe: &Probe<F>,
-        batch: &Batch<'_, F>,
-        rows: usize,
-        layers: &mut [LayerHealth],
-    ) {
-        let last = layers.len() - 1;
-        let mut sent = 0.0;
-        for index in (0..=last).rev() {
-            let cells = rows * self.network.layers()[index].units();
-            let energy = |trainer: &Self| {
-                let kept = &trainer.ws.kept[index];
-                probe.slopes[index]
-                    .as_ref()
-                    .map(|slopes| slopes.energy(&kept.a[..cells], &kept.delta[..cells]))
-            };
-            let arrived = if index == last { None } else { energy(self) };
-            let came = norm(self.pool, &self.ws.kept[index].delta[..cells]);
-            self.backward_layer(batch, index);
-            let health = &mut layers[index];
-            // A dropout has no δ: what arrives at it is what the layer before gets, through the mask.
-            let mut left = came;
-            if let Some(energy) = energy(self) {
-                left = energy.whole.sqrt();
-                if let Some(arrived) = arrived {
-                    health.pass_activation(arrived, energy);
-                }
-            }
-            if index < last {
-                health.through = Some(rounded(ratio(came, sent)));
-            }
-            health.delta = rounded(left);
-            sent = left;
-        }
     }
 }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use deltarule_kernels::{Pool, Real};
 
+use super::probe::Probe;
 use super::{Snapshot, Trainer, Updater};
 use crate::control::{Control, Controller, Unattended};
 use crate::dataset::{Batch, BatchBuffer, Dataset};
 use crate::error::{ErrorKind, Result};
 use crate::event::{EndReason, Event, Figures, Observer, Silent};
-use crate::health::telemetry::LayerOutline;
+use crate::health::telemetry::{LayerHealth, LayerOutline};
 use crate::network::Network;
 use crate::random::{Purpose, shuffle, stream};
 
@@ -270,7 +271,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         let (sum, weight, converged);
         if self.searches_lines() {
             let mean;
-            (mean, converged) = self.line_search_step(data);
+            (mean, converged) = self.search_and_tell(data, observer);
             (sum, weight) = (mean * data.total_weight(), data.total_weight());
             clock.epoch_samples += data.rows as u64;
         } else {
@@ -297,23 +298,42 @@ impl<'p, F: Real> Trainer<'p, F> {
 
     /// A step, looked at where a look is due.
     fn step_and_tell(&mut self, batch: &Batch<'_, F>, rate: f64, observer: &mut dyn Observer) -> f64 {
-        let steps = self.at.step;
-        if self.probe.as_ref().is_none_or(|probe| !probe.is_due(steps)) {
-            return self.step(batch, rate);
-        }
-        let Some(mut probe) = self.probe.take() else { return self.step(batch, rate) };
+        let Some(mut probe) = self.due_probe() else { return self.step(batch, rate) };
         let (sum, layers) = self.step_looked_at(&mut probe, batch, rate);
+        self.tell(probe, batch.rows, sum / batch.total_weight(), layers, observer);
+        sum
+    }
+
+    /// A line search, looked at where a look is due: the mean cost after it, and whether no descent is left.
+    fn search_and_tell(&mut self, data: &Dataset<F>, observer: &mut dyn Observer) -> (f64, bool) {
+        let mut probe = self.due_probe();
+        let (mean, converged, look) = self.line_search_step(data, probe.as_mut());
+        if let Some(probe) = probe {
+            let (cost, layers) = look.unwrap_or_default();
+            self.tell(probe, data.rows.min(self.ws.max_rows()), cost, layers, observer);
+        }
+        (mean, converged)
+    }
+
+    /// The probe, taken out, where the next step is to be looked at.
+    fn due_probe(&mut self) -> Option<Probe<F>> {
+        self.probe.take_if(|probe| probe.is_due(self.at.step))
+    }
+
+    /// Tells what the layers looked like, if there was anything to see, and puts the probe back.
+    fn tell(
+        &mut self,
+        probe: Probe<F>,
+        rows: usize,
+        cost: f64,
+        layers: Vec<LayerHealth>,
+        observer: &mut dyn Observer,
+    ) {
         if !layers.is_empty() {
-            observer.observe(&Event::Health {
-                epoch: self.at.epoch + 1,
-                step: self.at.step,
-                cost: sum / batch.total_weight(),
-                rows: probe.rows(batch.rows) as u64,
-                layers,
-            });
+            let (epoch, step, rows) = (self.at.epoch + 1, self.at.step, probe.rows(rows) as u64);
+            observer.observe(&Event::Health { epoch, step, cost, rows, layers });
         }
         self.probe = Some(probe);
-        sum
     }
 
     /// Closes the epoch: event, best, patience. Returns whether it is time to stop early.

@@ -342,6 +342,49 @@ fn looking_changes_no_bit() {
 }
 
 #[test]
+fn line_searches_are_looked_at_as_gradient_steps_are() {
+    let pool = Pool::new(1);
+    let network = NetworkSpec::new(3).dense(5, Activation::Tanh).dense(3, Activation::Softmax);
+    let mut data = rows::<f64>();
+    (data.code_width, data.codes) = (0, Vec::new());
+    let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+    let run = |optimizer: OptimizerSpec, telemetry: bool| {
+        let mut settings = TrainerSettings::new(loss, optimizer, 0.1, 37, 9);
+        settings.telemetry = telemetry;
+        settings.regularization.l2 = 0.01;
+        let mut trainer = Trainer::new(&pool, network.build::<f64>(2).unwrap(), settings).unwrap();
+        let mut told = Vec::new();
+        let mut listen = |event: &Event| {
+            if let Event::Health { step, cost, layers, .. } = event {
+                told.push((*step, *cost, layers.clone()));
+            }
+        };
+        let mut keep_nothing = |_: &Trainer<'_, f64>, _| Ok(None);
+        trainer.run("model", &data, None, &mut listen, &mut |_| None, &mut keep_nothing).unwrap();
+        (told, trainer.into_network().params().to_vec())
+    };
+    let lbfgs = OptimizerSpec::Lbfgs { history: 5 };
+    let (looks, with) = run(lbfgs, true);
+    let (silence, without) = run(lbfgs, false);
+    assert_eq!(with, without);
+    assert!(silence.is_empty());
+    assert_eq!(looks.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), [1, 2, 4, 8]);
+    let (steps, _) = run(OptimizerSpec::GradientDescent, true);
+    // In the first step both begin from the same weights, with the same gradient of all rows.
+    let (ours, theirs) = (&looks[0], &steps[0]);
+    assert!((ours.1 - theirs.1).abs() < 1e-12, "{} {}", ours.1, theirs.1);
+    for (ours, theirs) in ours.2.iter().zip(&theirs.2) {
+        let weights = |health: &LayerHealth| health.weights.clone().unwrap();
+        assert_eq!((ours.delta, ours.through, ours.slope), (theirs.delta, theirs.through, theirs.slope));
+        assert_eq!(ours.activations, theirs.activations);
+        let norms = |health| (weights(health).weight, weights(health).gradient);
+        assert_eq!(norms(ours), norms(theirs));
+        assert!(weights(ours).update > 0.0);
+    }
+    assert!(looks[3].1 < looks[0].1, "the search goes downhill");
+}
+
+#[test]
 fn a_look_finds_what_explain_finds_in_that_step() {
     let pool = Pool::new(1);
     let data = rows::<f64>();

@@ -44,6 +44,11 @@ fn non_finite(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
+/// L-BFGS: how far a step goes is searched for, whatever the learning rate.
+fn searches_lines(case: &Case<'_>) -> bool {
+    case.config.optimizer.as_deref() == Some("lbfgs")
+}
+
 /// The longest step among the first ones, in the length that the layer starts with by its own initialiser (a layer that
 /// starts at 0 has none of its own), the layer that took it, and when.
 fn leap(case: &Case<'_>) -> Option<(f64, usize, u64)> {
@@ -85,7 +90,7 @@ fn growth(case: &Case<'_>) -> Option<(f64, usize, u64)> {
 fn too_high(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
     let diverged = record.failure.is_some();
-    if !diverged && record.judgement.is_none() {
+    if searches_lines(case) || !diverged && record.judgement.is_none() {
         return None;
     }
     let (ratio, layer, step) = leap(case)?;
@@ -136,6 +141,9 @@ fn too_high(case: &Case<'_>) -> Option<Finding> {
 
 fn too_low(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     let record = case.record;
+    if searches_lines(case) {
+        return None;
+    }
     // Of fewer steps than that it is not their length that is at fault.
     let end = record.end.as_ref().filter(|end| end.steps >= EARLY)?;
     let explained = [Problem::SymmetricUnits, Problem::DeadUnits];
