@@ -488,3 +488,56 @@ fn nothing_known(metric: Metric) -> f64 {
         _ => f64::MAX,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{ReadOptions, read};
+
+    fn settings(changes: &[(&str, &str)]) -> Config {
+        let mut config = Config::default();
+        for (key, value) in [("hidden", "8"), ("epochs", "4"), ("threads", "1")].iter().chain(changes) {
+            config.set(key, value).unwrap();
+        }
+        config
+    }
+
+    fn rows(config: &Config) -> Rows {
+        Rows::of_table(read("circles", &ReadOptions::default()).unwrap(), config).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_trained_is_told_and_stops_nothing() {
+        let config = settings(&[]);
+        let remedy = Remedy::new("weights of another house", [("weights", "nowhere.safetensors".to_owned())]);
+        let arms = [Arm::NoChange, Arm::Random { remedy }];
+        let options = Options { seeds: 2, threads: 2, ..Options::default() };
+        let told = measure(&config, &arms, &options, &rows(&config), &|_| {}).unwrap();
+        assert_eq!((told.best, told.complete), (None, true));
+        assert_eq!(told.trials[0].figures.len(), 2);
+        assert_eq!((told.trials[1].figures.len(), told.trials[1].gain), (0, None));
+        let why = told.trials[1].failed.as_deref().unwrap_or_default();
+        assert!(why.contains("nowhere.safetensors"), "{why}");
+        // Without a change it has to go.
+        let broken = settings(&[("weights", "nowhere.safetensors")]);
+        let error = measure(&broken, &arms, &options, &rows(&broken), &|_| {}).unwrap_err();
+        assert!(error.to_string().contains("nowhere.safetensors"), "{error}");
+    }
+
+    #[test]
+    fn the_plans_own_settings_are_among_what_is_tried_for_as_many_epochs() {
+        let config = settings(&[("optimizer", "adam"), ("learning_rate", "1e-7"), ("epochs", "12")]);
+        let rows = rows(&config);
+        let prepared = rows.prepare(&config).unwrap();
+        let fitted = run::fit_prepared(&prepared, &mut Silent, &mut |_| None).unwrap();
+        let complete = prepared.plan.to_config();
+        let arms = arms(&complete, &prepared.facts, &fitted.report.findings, 0);
+        let planned = remedies::all_planned();
+        let of = arms.iter().filter(|arm| arm.remedy().is_some_and(|remedy| remedy.changes == planned.changes));
+        assert_eq!(of.count(), 1);
+        assert_eq!(arms.iter().filter(|arm| matches!(arm, Arm::Random { .. })).count(), 1);
+        for arm in &arms {
+            assert_eq!(arm.apply(&complete).unwrap().epochs, Some(12), "{arm:?}");
+        }
+    }
+}
