@@ -533,7 +533,8 @@ mod tests {
         let complete = prepared.plan.to_config();
         let arms = arms(&complete, &prepared.facts, &fitted.report.findings, 0);
         let planned = remedies::all_planned();
-        let of = arms.iter().filter(|arm| arm.remedy().is_some_and(|remedy| remedy.changes == planned.changes));
+        let of =
+            arms.iter().filter(|arm| arm.remedy().is_some_and(|remedy| remedy.changes == planned.changes));
         assert_eq!(of.count(), 1);
         assert_eq!(arms.iter().filter(|arm| matches!(arm, Arm::Random { .. })).count(), 1);
         for arm in &arms {

@@ -397,6 +397,27 @@ impl<F: Real> Network<F> {
         }
     }
 
+    /// δ_L = ∂ŷ/∂z of one output in each row, in the place of the cost's: a backward pass then differentiates that output.
+    ///
+    /// # Panics
+    /// Where there is no such output, or no forward pass of so many rows was made.
+    pub fn delta_of_output(&self, ws: &mut Workspace<F>, rows: usize, output: usize) {
+        let (f, units) = (self.output_activation(), self.outputs());
+        assert!(output < units, "output {output} of {units}");
+        let (z, a, delta) = self.output_and_delta(ws, rows);
+        let rows = delta.chunks_exact_mut(units).zip(z.chunks_exact(units)).zip(a.chunks_exact(units));
+        for ((delta, z), a) in rows {
+            for (unit, delta) in delta.iter_mut().enumerate() {
+                let own = if unit == output { F::ONE } else { F::ZERO };
+                *delta = match f {
+                    // ∂ŷ_o/∂z_j = ŷ_j·([j = o] − ŷ_o), since it is ŷ_o·([j = o] − ŷ_j).
+                    Activation::Softmax => a[unit] * (own - a[output]),
+                    f => own * f.derivative(z[unit], a[unit]),
+                };
+            }
+        }
+    }
+
     /// ∂C/∂x of the batch's numbers after a backward pass, `[rows × inputs]`, each row's of its own weighted cost.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! What a prediction hangs on: the gradient of an output with respect to each column of the table.
 
-use deltarule_kernels::{Activation, Pool, Real};
+use deltarule_kernels::{Pool, Real};
 use serde::Serialize;
 
 use super::Anatomy;
@@ -49,24 +49,11 @@ impl<F: Real> Anatomy<'_, F> {
         assert!(self.pass == Pass::Inference, "a prediction is made with inference statistics");
         let (network, batch, rows) = (self.network, &self.batch, self.batch.rows);
         let units = network.outputs();
-        assert!(output < units, "output {output} of {units}");
         let mut ws = network.workspace(rows);
         network.forward(pool, &mut ws, batch, Pass::Inference);
-        let f = network.output_activation();
-        let (z, a, delta) = network.output_and_delta(&mut ws, rows);
-        let outputs = a.iter().skip(output).step_by(units).map(|a| a.to_f64()).collect();
-        for ((delta, z), a) in
-            delta.chunks_exact_mut(units).zip(z.chunks_exact(units)).zip(a.chunks_exact(units))
-        {
-            for (unit, delta) in delta.iter_mut().enumerate() {
-                let own = if unit == output { F::ONE } else { F::ZERO };
-                *delta = match f {
-                    // ∂ŷ_o/∂z_j = ŷ_j·([j = o] − ŷ_o), since it is ŷ_o·([j = o] − ŷ_j).
-                    Activation::Softmax => a[unit] * (own - a[output]),
-                    f => own * f.derivative(z[unit], a[unit]),
-                };
-            }
-        }
+        let outputs =
+            network.output(&ws, rows).1.iter().skip(output).step_by(units).map(|a| a.to_f64()).collect();
+        network.delta_of_output(&mut ws, rows, output);
         let mut spare = vec![F::ZERO; network.params().len()];
         network.backward(pool, &mut ws, batch, F::ONE, &mut spare);
         let first = network.layers().iter().position(|layer| matches!(layer, Layer::Dense(_)));
