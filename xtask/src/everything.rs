@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{accept, bench, faults, features, instructions, machine};
+use crate::{accept, bench, faults, features, instructions, machine, python};
 
 /// Runs everything, ending at the first step that fails.
 pub fn test(steps: &mut Steps) -> Result<()> {
@@ -25,6 +25,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     )?;
     examples(steps)?;
     faults::slice(steps)?;
+    python::test(steps)?;
     packages(steps)?;
     accept::run_quick(steps)?;
     bench::slice(steps)?;
@@ -113,7 +114,16 @@ fn example_names(folder: &Path) -> Result<Vec<String>> {
 
 /// The crates packed as for publishing, each built from its package alone.
 fn packages(steps: &mut Steps) -> Result<()> {
-    let words = ["publish", "--workspace", "--exclude", "xtask", "--dry-run", "--allow-dirty"];
+    let words = [
+        "publish",
+        "--workspace",
+        "--exclude",
+        "xtask",
+        "--exclude",
+        "deltarule-python",
+        "--dry-run",
+        "--allow-dirty",
+    ];
     let mut command = steps.cargo(&words);
     // A package is a workspace of its own that knows neither our target folder nor our profiles. What counts is that
     // it compiles, so nothing is optimized, and one folder for all keeps the dependencies from being compiled twice.

@@ -13,6 +13,7 @@ mod faults;
 mod features;
 mod instructions;
 mod machine;
+mod python;
 mod steps;
 mod tally;
 
@@ -34,6 +35,7 @@ Usage: cargo xtask COMMAND
   bench accuracy    seconds of training to 98.0 and 98.5 % on MNIST, beside PyTorch
   faults            how well faults that were put in are found and mended; writes the tables of docs/DIAGNOSIS.md
   instructions      how many instructions some kernels take, beside what is expected; --write changes what is
+  python            the Python package: its wheel, its style and types, its tests
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["bench", words @ ..] => bench::run(&mut steps, words),
         ["faults", words @ ..] => faults::run(&mut steps, words),
         ["instructions", words @ ..] => instructions::run(&mut steps, words),
+        ["python"] => python::test(&mut steps),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -25,6 +25,29 @@ impl Tally {
             self.binary = Some(binary.to_owned());
         } else if let Some(closing) = line.strip_prefix("test result: ") {
             self.close_binary(closing);
+        } else if let Some(counts) = closing_of_pytest(line) {
+            self.close_pytest(counts);
+        }
+    }
+
+    /// `5 failed, 10 passed, 2 skipped`; a test that is expected to fail and does is neither.
+    fn close_pytest(&mut self, counts: &str) {
+        let count = |what: &str| {
+            let mut parts = counts.split(", ").filter_map(|part| part.split_once(' '));
+            parts
+                .find(|(_, name)| *name == what)
+                .and_then(|(count, _)| count.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        self.runners += 1;
+        self.passed += count("passed");
+        self.failed += count("failed") + count("errors") + count("error");
+        if count("passed") + count("failed") == 0 {
+            self.complaints.push("pytest ran no test".to_owned());
+        }
+        let left_out = count("skipped") + count("deselected");
+        if left_out > 0 {
+            self.complaints.push(format!("pytest left out {left_out} of its tests"));
         }
     }
 
@@ -58,6 +81,19 @@ impl Tally {
     }
 }
 
+/// Of pytest's last line, `==== 10 passed in 0.31s ====` or the same without the lines, the counts.
+fn closing_of_pytest(line: &str) -> Option<&str> {
+    let (counts, seconds) = line.trim_matches('=').trim().rsplit_once(" in ")?;
+    let seconds = seconds.split(' ').next()?;
+    let is_duration = seconds.strip_suffix('s').is_some_and(|number| number.parse::<f64>().is_ok());
+    let is_count = counts.split(", ").all(|part| {
+        part.split_once(' ').is_some_and(|(count, name)| {
+            count.parse::<u64>().is_ok() && name.chars().all(char::is_alphabetic)
+        })
+    });
+    (is_duration && is_count).then_some(counts)
+}
+
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed", self.passed, self.failed)
@@ -72,6 +108,18 @@ mod tests {
         let mut tally = Tally::default();
         text.lines().for_each(|line| tally.read(line));
         tally
+    }
+
+    #[test]
+    fn pytests_closing_line_counts_too() {
+        let tally = tally_of("tests/test_mlp.py ....\n5 passed, 1 xfailed in 0.31s\n");
+        assert_eq!((tally.passed, tally.failed, tally.runners), (5, 0, 1));
+        assert!(tally.complaints.is_empty());
+        let tally = tally_of("=== 1 failed, 5 passed, 2 skipped, 3 warnings in 61.20s (0:01:01) ===");
+        assert_eq!((tally.passed, tally.failed), (5, 1));
+        assert_eq!(tally.complaints, ["pytest left out 2 of its tests"]);
+        assert_eq!(tally_of("no tests ran in 0.01s").runners, 0);
+        assert_eq!(tally_of("trained 5 rows in 3s").runners, 0, "a sentence is no closing line");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::bench::jobs::{ADAM, Job, PLAIN};
-use crate::machine;
 use crate::steps::Steps;
+use crate::{machine, python};
 
 /// A library to be compared with: a program under `bench/` that trains an exported case, turn by turn.
 ///
@@ -220,36 +220,11 @@ fn requirements(peers: &[&Peer]) -> Vec<&'static str> {
     files
 }
 
-/// The interpreter of a virtual environment with what the requirements pin; made anew when they have changed.
+/// The interpreter of a virtual environment with what these peers' requirements pin.
 pub fn virtual_environment(steps: &mut Steps, peers: &[&Peer]) -> Result<PathBuf> {
-    let folder = absolute(&steps.target().join("bench-venv"))?;
-    let python = folder.join("bin/python");
     let bench = steps.root().join("bench");
-    for (index, file) in requirements(peers).into_iter().enumerate() {
-        let (wanted, installed) = (bench.join(file), folder.join(file));
-        if is_current(&wanted, &installed)? {
-            continue;
-        }
-        if index == 0 {
-            let mut command = steps.program("python3");
-            command.args(["-m", "venv", "--clear"]).arg(&folder);
-            steps.run("virtual environment", command)?;
-        }
-        let mut command = steps.program(&python);
-        command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        command.arg(&wanted);
-        steps.run(&format!("install {file}"), command)?;
-        // Copied last: an installation that was cut short is begun again.
-        std::fs::copy(&wanted, &installed)
-            .with_context(|| format!("could not write {}", installed.display()))?;
-    }
-    Ok(python)
-}
-
-/// Whether what was installed is what is wanted.
-fn is_current(wanted: &Path, installed: &Path) -> Result<bool> {
-    let text = std::fs::read(wanted).with_context(|| format!("could not read {}", wanted.display()))?;
-    Ok(std::fs::read(installed).is_ok_and(|installed| installed == text))
+    let files: Vec<PathBuf> = requirements(peers).into_iter().map(|file| bench.join(file)).collect();
+    python::environment(steps, "bench-venv", &files)
 }
 
 #[cfg(test)]
@@ -292,15 +267,5 @@ mod tests {
             let every = PEERS.iter().all(|peer| peer.variants(job, true).len() == peer.ways.len());
             assert_eq!(every, job.case != "ciresan", "{}", job.name());
         }
-    }
-
-    #[test]
-    fn an_environment_is_current_only_with_the_same_requirements() {
-        let bench = crate::workspace_root().join("bench");
-        let wanted = bench.join("requirements.txt");
-        assert!(is_current(&wanted, &wanted).unwrap());
-        assert!(!is_current(&wanted, &bench.join("README.md")).unwrap());
-        assert!(!is_current(&wanted, &bench.join("no-such-file")).unwrap());
-        assert!(is_current(&bench.join("no-such-file"), &wanted).is_err());
     }
 }

@@ -1,0 +1,352 @@
+"""What `MLPClassifier` and `MLPRegressor` have in common: parameters become settings, rows become arrays, and an epoch's
+event becomes scikit-learn's attributes and stopping rules."""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ._core import Mlp
+from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
+
+Array = npt.NDArray[Any]
+# A learning rate below this is taken for none, as in scikit-learn.
+_LEAST_RATE = 1e-6
+
+
+def is_stochastic(estimator: Any) -> bool:
+    if estimator.solver not in STOCHASTIC:
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not."
+        )
+    return True
+
+
+class BaseMLP(BaseEstimator):  # type: ignore[misc]
+    """What classifier and regressor have in common."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _score_name: str
+    loss: str
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_mlp")
+
+    @abstractmethod
+    def _encoded(self, y: Array) -> Array:
+        """Targets as the core takes them."""
+
+    @abstractmethod
+    def _loss_settings(self) -> dict[str, str]:
+        """Settings of the cost and the output."""
+
+    @abstractmethod
+    def _task(self) -> str:
+        """The core's name of what is learnt."""
+
+    @abstractmethod
+    def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
+        """Rows and targets, validated."""
+
+    def _weights(self, y: Array, sample_weight: Any, X: Array) -> Array | None:
+        if sample_weight is None:
+            return None
+        weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return weights
+
+    @property
+    def _dtype(self) -> type[np.floating[Any]]:
+        return np.float64 if self.precision == "f64" else np.float32
+
+    def _rows(self, X: Array) -> Array:
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(X, dtype=self._dtype)
+        if rows.dtype != X.dtype and not np.isfinite(rows).all():
+            raise ValueError(
+                "X has numbers too large for single precision; scale them, or say precision='f64'."
+            )
+        return rows
+
+    # ── training ────────────────────────────────────────────────────────────────────────────────────
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        eval_set: tuple[Any, Any] | None = None,
+        incremental: bool = False,
+    ) -> Self:
+        hidden = layers(self.hidden_layer_sizes)
+        first = not hasattr(self, "_mlp") or not (self.warm_start or incremental)
+        X, y = self._checked(X, y, first, incremental)
+        weights = self._weights(y, sample_weight, X)
+        random_state = check_random_state(self.random_state)
+        start = self._drawn(random_state, [X.shape[1], *hidden, self._outputs(y)]) if first else []
+        watched = self._watched_rows(eval_set)
+        if watched is None and self.early_stopping and not incremental:
+            X, y, weights, watched = self._held_out(X, y, weights, random_state)
+        said = self._said(X.shape[0], weights, watched, first, incremental)
+        if first:
+            said["seed"] = str(random_state.randint(np.iinfo(np.int32).max))
+            self._begin(said, start)
+        else:
+            said["seed"] = self._mlp.settings["seed"]
+            self._go_on(said)
+        self._base_rate = float(said.get("learning_rate", 1.0))
+        self._train(X, y, weights, watched, incremental)
+        return self
+
+    def _said(
+        self,
+        rows: int,
+        weights: Array | None,
+        watched: tuple[Array, Array, Array | None] | None,
+        first: bool,
+        incremental: bool,
+    ) -> dict[str, str]:
+        """The core's settings for this call."""
+        batch_rows = self._batch_rows(rows, incremental)
+        # Passes of partial_fit are epochs of one training, whose rate may have changed.
+        goes_on = incremental and not first
+        said = settings(
+            self.get_params(deep=False),
+            learning_rate=self._rate if goes_on else self.learning_rate_init,
+            batch_rows=batch_rows,
+            batch_weight=batch_rows if weights is None else batch_rows * float(weights.mean()),
+            loss=self._loss_settings(),
+        )
+        if self.n_jobs is not None and self.n_jobs > 0:
+            said["threads"] = str(self.n_jobs)
+        if self.early_stopping and watched is not None:
+            # The core keeps the best epoch's weights; when it is enough is said here.
+            said["early_stopping"] = self._watched_figure()
+            said["patience"] = "1000000000"
+        return said
+
+    def _drawn(self, random_state: Any, units: list[int]) -> list[Array]:
+        """Start weights and biases, the same numbers that scikit-learn draws (Glorot & Bengio 2010)."""
+        each = self.activation if isinstance(self.activation, (list, tuple)) else [self.activation]
+        drawn = []
+        for layer, (fan_in, fan_out) in enumerate(pairwise(units)):
+            activation = each[min(layer, len(each) - 1)]
+            factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
+            bound = np.sqrt(factor / (fan_in + fan_out))
+            drawn.append(random_state.uniform(-bound, bound, (fan_in, fan_out)))
+            drawn.append(random_state.uniform(-bound, bound, fan_out))
+        return drawn
+
+    def _begin(self, said: dict[str, str], start: list[Array]) -> None:
+        mlp = Mlp(said, self._task(), len(start[0]), len(start[-1]))
+        self._take(mlp, len(start) // 2 + 1)
+        self.coefs_, self.intercepts_ = start[0::2], start[1::2]
+
+    def _take(self, mlp: Mlp, layer_count: int) -> None:
+        """A network that this estimator has not trained yet."""
+        self._mlp = mlp
+        self._rate = self.learning_rate_init
+        self.n_outputs_ = mlp.outputs
+        self.n_layers_ = layer_count
+        self.t_ = 0
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] = []
+        self._no_improvement = 0
+        watches = bool(self.early_stopping)
+        self.validation_scores_: list[float] | None = [] if watches else None
+        self.best_validation_score_ = -np.inf if watches else None
+        self.best_loss_ = None if watches else np.inf
+
+    def _go_on(self, said: dict[str, str]) -> None:
+        if said["optimizer"] == self._mlp.settings["optimizer"]:
+            self._mlp.set(said)
+            return
+        # Another solver has another state: the weights alone go on.
+        fresh = Mlp(said, self._task(), self.n_features_in_, self.n_outputs_)
+        fresh.set_tensors(self._mlp.tensors())
+        self._mlp = fresh
+
+    @abstractmethod
+    def _outputs(self, y: Array) -> int:
+        """Units of the output layer."""
+
+    def _watched_figure(self) -> str:
+        return self._score_name if self.early_stopping is True else str(self.early_stopping)
+
+    def _watched_rows(self, eval_set: tuple[Any, Any] | None) -> tuple[Array, Array, Array | None] | None:
+        if eval_set is None:
+            return None
+        X, y = self._checked(*eval_set, False, True)
+        return self._rows(X), self._encoded(y), None
+
+    def _held_out(
+        self, X: Array, y: Array, weights: Array | None, random_state: Any
+    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None]]:
+        # By classes where there are two of them, as scikit-learn does: the same seed sets the same rows apart.
+        stratify = y if self._task() == "binary" else None
+        parts = [X, y] if weights is None else [X, y, weights]
+        split = train_test_split(
+            *parts, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
+        )
+        (X, X_val), (y, y_val) = split[0:2], split[2:4]
+        if X_val.shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        weights, weights_val = split[4:6] if weights is not None else (None, None)
+        return X, y, weights, (self._rows(X_val), self._encoded(y_val), weights_val)
+
+    def _batch_rows(self, rows: int, incremental: bool) -> int:
+        if self.solver == "lbfgs":
+            return rows
+        if self.batch_size == "auto":
+            return min(200, rows)
+        if self.batch_size > rows and not incremental:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=4,
+            )
+        return int(np.clip(self.batch_size, 1, rows))
+
+    def _train(
+        self,
+        X: Array,
+        y: Array,
+        weights: Array | None,
+        watched: tuple[Array, Array, Array | None] | None,
+        incremental: bool,
+    ) -> None:
+        self.n_iter_ = 0
+        rows = X.shape[0]
+        X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
+        try:
+            outcome = self._mlp.fit(
+                self._rows(X),
+                self._encoded(y),
+                weights,
+                epochs=1 if incremental else self.max_iter,
+                x_val=X_val,
+                y_val=y_val,
+                weight_val=weights_val,
+                on_epoch=lambda event: self._after_epoch(event, rows),
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+            return
+        if outcome["reason"] == "epochs" and not incremental:
+            limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
+            warnings.warn(
+                f"{limit} ({self.max_iter}) reached and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
+        """What scikit-learn does at the end of an epoch; true ends the training, a float changes the rate."""
+        self.n_iter_ += 1
+        self.t_ += rows
+        self.loss_ = float(event["cost"])
+        self.loss_curve_.append(self.loss_)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+        figures = event["validation"]
+        if figures is not None:
+            self.validation_loss_curve_.append(figures["cost"])
+        improves = self._improves(figures)
+        self._no_improvement = 0 if improves else self._no_improvement + 1
+        answers = [
+            callback(event) for callback in self.callbacks or ()
+        ]  # each is called, whatever others say
+        if any(answers):
+            return True
+        if self.solver == "lbfgs":
+            return False
+        if self.learning_rate == "invscaling":
+            self._rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+        if self._no_improvement > self.n_iter_no_change:
+            if self.learning_rate != "adaptive" or self._rate <= _LEAST_RATE:
+                return True
+            self._rate /= 5.0
+            self._no_improvement = 0
+        return False if self.learning_rate == "constant" else self._rate / self._base_rate
+
+    def _improves(self, figures: dict[str, float] | None) -> bool:
+        if self.early_stopping and figures is not None:
+            name = self._watched_figure()
+            score = figures[name] if name not in LOWER_IS_BETTER else -figures[name]
+            assert self.validation_scores_ is not None and self.best_validation_score_ is not None
+            self.validation_scores_.append(score)
+            if self.verbose:
+                print(f"Validation score: {score:f}")
+            improves = score >= self.best_validation_score_ + self.tol
+            self.best_validation_score_ = max(self.best_validation_score_, score)
+            return bool(improves)
+        best = self.best_loss_ if self.best_loss_ is not None else np.inf
+        improves = self.loss_ <= best - self.tol
+        self.best_loss_ = min(best, self.loss_)
+        return bool(improves)
+
+    # ── what has been learnt ────────────────────────────────────────────────────────────────────────
+
+    def _tensors(self, kind: str) -> list[Array]:
+        check_is_fitted(self)
+        return [array for name, array in self._mlp.tensors() if name.endswith(kind)]
+
+    def _set_tensors(self, kind: str, arrays: Sequence[Any]) -> None:
+        check_is_fitted(self)
+        names = [name for name, _ in self._mlp.tensors() if name.endswith(kind)]
+        if len(names) != len(arrays):
+            raise ValueError(f"expected {len(names)} arrays, one for each layer, got {len(arrays)}")
+        given = [np.ascontiguousarray(array, dtype=self._dtype) for array in arrays]
+        self._mlp.set_tensors(list(zip(names, given, strict=True)))
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Copies of the weights, from the first layer to the last; a list that is assigned is taken over."""
+        return self._tensors(".w")
+
+    @coefs_.setter
+    def coefs_(self, arrays: Sequence[Any]) -> None:
+        self._set_tensors(".w", arrays)
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Copies of the biases, from the first layer to the last; a list that is assigned is taken over."""
+        return self._tensors(".b")
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Sequence[Any]) -> None:
+        self._set_tensors(".b", arrays)
+
+    def _predicted(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return self._mlp.predict(self._rows(X))
+
+    def input_gradient(self, X: Any, output: int = 0) -> Array:
+        """Gradient of an output with respect to each input.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        output : int, default=0
+            Which output: of several classes, the class's number in ``classes_``; of two, 0 is the second's
+            probability.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_features)
+            ∂ŷ/∂x of each row.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        return self._mlp.input_gradient(self._rows(X), output)

@@ -1,0 +1,54 @@
+"""The Rust core: arrays in, arrays out. Its classes are made for the estimators; they may change."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Self, final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DeltaruleError", "Mlp", "__version__"]
+
+__version__: str
+
+class DeltaruleError(Exception): ...
+
+@final
+class Mlp:
+    def __new__(cls, settings: dict[str, str], task: str, inputs: int, outputs: int) -> Self: ...
+    @property
+    def settings(self) -> dict[str, str]: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def outputs(self) -> int: ...
+    def set(self, settings: dict[str, str]) -> None: ...
+    def tensors(self) -> list[tuple[str, npt.NDArray[np.floating[Any]]]]: ...
+    def set_tensors(self, tensors: list[tuple[str, npt.NDArray[np.floating[Any]]]]) -> None: ...
+    def fit(
+        self,
+        x: npt.NDArray[np.floating[Any]],
+        y: npt.NDArray[Any],
+        weight: npt.NDArray[np.floating[Any]] | None = None,
+        *,
+        epochs: int,
+        x_val: npt.NDArray[np.floating[Any]] | None = None,
+        y_val: npt.NDArray[Any] | None = None,
+        weight_val: npt.NDArray[np.floating[Any]] | None = None,
+        on_epoch: Callable[[dict[str, Any]], bool | float | None] | None = None,
+    ) -> dict[str, Any]: ...
+    def predict(self, x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]: ...
+    def input_gradient(
+        self, x: npt.NDArray[np.floating[Any]], output: int
+    ) -> npt.NDArray[np.floating[Any]]: ...
+    def save(
+        self,
+        path: str | PathLike[str],
+        columns: list[str],
+        targets: list[str],
+        classes: list[str],
+        are_numbers: bool,
+        metrics: dict[str, dict[str, float]],
+    ) -> None: ...
+    @staticmethod
+    def load(path: str | PathLike[str]) -> tuple[Mlp, list[str], list[str], list[str], bool]: ...

@@ -1,0 +1,136 @@
+"""The estimators' docstrings: what both say stands once."""
+
+_HEAD = """Multilayer perceptron {what}.
+
+A drop-in for ``sklearn.neural_network.{name}``: each of its parameters, attributes and methods means the same here.
+What differs is listed under Notes.
+
+Parameters
+----------
+"""
+
+_SHARED = """hidden_layer_sizes : int or array-like of int, default=(100,)
+    Units of each hidden layer, one at least.
+activation : str or list of str, default='relu'
+    Activation of the hidden layers, or one for each: 'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu',
+    'selu', 'gelu', 'silu', 'softplus'.
+solver : str, default='adam'
+    'lbfgs'; 'sgd' with `momentum`; 'adam'; and 'momentum', 'nesterov', 'rmsprop', 'adamw', 'rprop'.
+alpha : float, default=0.0001
+    Strength of the penalty alpha/2·Σw², divided by the rows in a batch.
+batch_size : int or 'auto', default='auto'
+    Rows in a step; 'auto' is 200, or all rows where there are fewer.
+learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+    'invscaling' divides the rate by the `power_t`-th power of the rows seen, after each epoch; 'adaptive' by 5
+    where `n_iter_no_change` epochs brought nothing.
+learning_rate_init : float, default=0.001
+    η, the length of a step.
+power_t : float, default=0.5
+    Exponent of 'invscaling'.
+max_iter : int, default=200
+    Epochs at most; of 'lbfgs', iterations.
+shuffle : bool, default=True
+    Whether the rows are put in a new order before each epoch.
+random_state : int, RandomState or None, default=None
+    Where the start weights, the orders, and the split of early stopping come from.
+tol : float, default=1e-4
+    By how much an epoch must be better to count as better.
+verbose : bool, default=False
+    Whether each epoch's loss is printed.
+warm_start : bool, default=False
+    Whether `fit` goes on from the last one: from its weights, and with the optimizer's state.
+momentum : float, default=0.9
+    Of 'sgd', 'momentum', 'nesterov' and 'rmsprop'.
+nesterovs_momentum : bool, default=True
+    Whether the momentum of 'sgd' is Nesterov's.
+early_stopping : bool or str, default=False
+    Whether training ends, with the best epoch's weights, where the score on rows that are not trained on gets no
+    better for `n_iter_no_change` epochs. A string names the score: {scores}.
+validation_fraction : float, default=0.1
+    Share of the rows that early stopping sets apart, where `fit` is given no `eval_set`.
+beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
+    Of 'adam' and 'adamw'; `epsilon` of 'rmsprop', too.
+n_iter_no_change : int, default=10
+    Epochs without something better before training ends.
+max_fun : int, default=15000
+    Taken for the sake of code that sets it: an iteration of 'lbfgs' is bounded by `max_iter` alone.
+"""
+
+_TAIL = """dropout : float or list of float, default=0.0
+    Probability that a hidden unit is left out of a step; one for all layers, or one for each.
+normalization : {'batch', 'layer'} or None, default=None
+    Normalisation before each hidden activation.
+callbacks : list of callable, default=None
+    Called with each epoch's event, a dict with 'epoch', 'cost', 'validation' and 'seconds'; one that returns True
+    ends the training.
+precision : {'f32', 'f64'}, default='f32'
+    What training computes with.
+n_jobs : int, default=None
+    Threads; all cores by default. The outcome does not depend on it.
+
+Attributes
+----------
+coefs_, intercepts_ : list of ndarray
+    Copies of each layer's weights and biases. Lists that are assigned are taken over; a change within one is not.
+loss_, best_loss_ : float
+    Mean cost of the last and of the best epoch; None for the best with early stopping.
+loss_curve_, validation_loss_curve_ : list of float
+    Mean cost of each epoch, on training rows (without the penalty) and on rows that are measured on.
+validation_scores_, best_validation_score_ : list of float, float
+    The score of early stopping; None without. Of a figure of which less is better, its negative.
+n_iter_, t_ : int
+    Epochs of the last `fit`, and rows seen in all.
+n_layers_, n_outputs_ : int
+    Layers, input and output counted, and units of the last one.
+out_activation_ : str
+    The output's activation.
+n_features_in_, feature_names_in_ : int, ndarray of str
+    What `fit` was given.{attributes}
+
+Notes
+-----
+The same `random_state` draws the same start weights as scikit-learn's, and sets the same rows apart for early
+stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty. Adam divides by √v̂ + ε with the bias-corrected v̂, as its paper does. Numbers are those of
+single precision unless `precision` says otherwise.
+
+Examples
+--------
+"""
+
+CLASSIFIER = (
+    _HEAD.format(what="classifier", name="MLPClassifier")
+    + _SHARED.replace("{scores}", "'accuracy', 'log_loss', 'roc_auc', 'f1' or 'cost'")
+    + """class_weight : dict, 'balanced' or None, default=None
+    What a class's rows weigh in the cost.
+label_smoothing : float, default=0.0
+    Share of the probability that is spread over all classes.
+"""
+    + _TAIL.replace("{attributes}", "\nclasses_ : ndarray\n    The classes, in order.")
+    + """>>> from deltarule import MLPClassifier
+>>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
+>>> xor = MLPClassifier(8, "tanh", solver="lbfgs", random_state=1).fit(X, y)
+>>> print(*xor.predict(X))
+no yes yes no
+"""
+)
+
+REGRESSOR = (
+    _HEAD.format(what="regressor", name="MLPRegressor")
+    + """loss : str, default='squared_error'
+    'squared_error', 'poisson', 'absolute_error', 'huber' or 'quantile'.
+"""
+    + _SHARED.replace("{scores}", "'r2', 'rmse', 'mae' or 'cost'")
+    + """huber_delta : float, default=1.0
+    Where Huber's cost turns from square to straight.
+quantile : float, default=0.5
+    The quantile that is learnt.
+"""
+    + _TAIL.replace("{attributes}", "")
+    + """>>> import numpy as np
+>>> from deltarule import MLPRegressor
+>>> X = np.linspace(-1, 1, 50).reshape(-1, 1)
+>>> square = MLPRegressor(hidden_layer_sizes=20, activation="tanh", solver="lbfgs", random_state=1)
+>>> bool(square.fit(X, X.ravel() ** 2).score(X, X.ravel() ** 2) > 0.99)
+True
+"""
+)

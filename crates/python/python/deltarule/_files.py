@@ -1,0 +1,105 @@
+"""Model files, which the command line writes and reads, too."""
+
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.validation import check_is_fitted
+
+from ._core import Mlp
+from ._mlp import MLPClassifier, MLPRegressor
+
+
+def save(estimator: MLPClassifier | MLPRegressor, path: str | PathLike[str]) -> None:
+    """Write a model file.
+
+    ``deltarule predict``, ``evaluate`` and ``explain`` take it, with a table that has the estimator's columns:
+    ``feature_names_in_``, or ``x0``, ``x1`` and so on where it was fitted on an array. What is learnt is called
+    ``target``, or ``target0``, ``target1`` and so on.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        A fitted one.
+    path : str or path
+        Where to.
+
+    Examples
+    --------
+    >>> import deltarule
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
+    >>> xor = deltarule.MLPClassifier(8, "tanh", solver="lbfgs", random_state=1).fit(X, y)
+    >>> deltarule.save(xor, "xor.safetensors")
+    >>> print(*deltarule.load("xor.safetensors").predict(X))
+    no yes yes no
+    """
+    check_is_fitted(estimator)
+    columns = getattr(estimator, "feature_names_in_", None)
+    if columns is None:
+        columns = [f"x{column}" for column in range(estimator.n_features_in_)]
+    single = estimator.n_outputs_ == 1 or estimator._task() == "multiclass"
+    targets = ["target"] if single else [f"target{output}" for output in range(estimator.n_outputs_)]
+    classes, are_numbers = _texts(estimator)
+    estimator._mlp.save(fspath(path), [str(name) for name in columns], targets, classes, are_numbers, {})
+
+
+def _texts(estimator: MLPClassifier | MLPRegressor) -> tuple[list[str], bool]:
+    """The classes as a model file has them, and whether they are numbers."""
+    if estimator._task() not in ("binary", "multiclass"):
+        return [], False
+    if len(estimator.classes_) < 2:
+        raise ValueError("a model file tells at least two classes apart; this one knows one")
+    are_numbers = np.asarray(estimator.classes_).dtype.kind in "iuf"
+    whole = [int(c) if are_numbers and float(c).is_integer() else c for c in estimator.classes_]
+    return [str(c) for c in whole], are_numbers
+
+
+def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
+    """Read a model file of one network that takes numbers as they are.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that :func:`save` or the command line wrote.
+
+    Returns
+    -------
+    estimator : MLPClassifier or MLPRegressor
+        A fitted one. Of its parameters, those of the network are the file's.
+
+    Raises
+    ------
+    DeltaruleError
+        Where it is no model file, holds several networks, or encodes its columns.
+    """
+    mlp, columns, _targets, classes, are_numbers = Mlp.load(fspath(path))
+    said = mlp.settings
+    hidden = tuple(int(units) for units in said["hidden"].split(","))
+    network: dict[str, Any] = {
+        "hidden_layer_sizes": hidden,
+        "activation": _of_each_layer(said["activation"]),
+        "precision": said.get("precision", "f32"),
+    }
+    estimator: MLPClassifier | MLPRegressor
+    if mlp.task == "regression":
+        estimator = MLPRegressor(**network)
+    else:
+        estimator = MLPClassifier(**network)
+        labels: Any = np.array([float(c) for c in classes]) if are_numbers else np.array(classes)
+        if are_numbers and (labels == labels.astype(int)).all():
+            labels = labels.astype(int)
+        if mlp.task == "multilabel":
+            labels = np.eye(mlp.outputs, dtype=int)
+        estimator._label_binarizer = LabelBinarizer().fit(labels)
+        estimator.classes_ = estimator._label_binarizer.classes_
+    estimator._take(mlp, len(hidden) + 2)
+    estimator.n_features_in_ = len(columns)
+    if columns != [f"x{column}" for column in range(len(columns))]:
+        estimator.feature_names_in_ = np.array(columns, dtype=object)
+    return estimator
+
+
+def _of_each_layer(text: str) -> str | list[str]:
+    names = text.split(",")
+    return names[0] if len(names) == 1 else names

@@ -1,0 +1,452 @@
+"""`MLPClassifier` and `MLPRegressor`: scikit-learn's estimators over the core."""
+
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import validate_data
+
+from . import _docs
+from ._base import Array, BaseMLP, is_stochastic
+from ._parameters import CLASSIFIERS_SCORES, CONSTRAINTS, REGRESSORS_SCORES
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "early_stopping": ["boolean", StrOptions(CLASSIFIERS_SCORES)],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+    _score_name = "accuracy"
+    loss = "log_loss"
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str | Sequence[str] = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool | str = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        class_weight: dict[Any, float] | str | None = None,
+        label_smoothing: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: str | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
+        precision: str = "f32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.normalization = normalization
+        self.callbacks = callbacks
+        self.precision = precision
+        self.n_jobs = n_jobs
+
+    # ── targets ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _task(self) -> str:
+        return {"multiclass": "multiclass", "multilabel-indicator": "multilabel"}.get(
+            self._label_binarizer.y_type_, "binary"
+        )
+
+    @property
+    def out_activation_(self) -> str:
+        """Name of the output's activation."""
+        return "softmax" if self._task() == "multiclass" else "logistic"
+
+    def _outputs(self, y: Array) -> int:
+        return 1 if self._task() == "binary" else len(self.classes_)
+
+    def _loss_settings(self) -> dict[str, str]:
+        softmax = self._task() == "multiclass"
+        return {
+            "cost": "cross_entropy" if softmax else "binary_cross_entropy",
+            "output_activation": "softmax" if softmax else "sigmoid",
+            "label_smoothing": repr(float(self.label_smoothing)),
+        }
+
+    def _encoded(self, y: Array) -> Array:
+        if self._task() == "multiclass":
+            return np.searchsorted(self.classes_, y).astype(np.uint32)
+        binary = self._label_binarizer.transform(y)
+        return np.ascontiguousarray(binary, dtype=self._dtype)
+
+    def _weights(self, y: Array, sample_weight: Any, X: Array) -> Array | None:
+        weights = super()._weights(y, sample_weight, X)
+        if self.class_weight is None:
+            return weights
+        by_class: Array = compute_sample_weight(self.class_weight, y)
+        return by_class if weights is None else by_class * weights
+
+    def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
+        X, y = validate_data(self, X, y, multi_output=True, dtype=(np.float64, np.float32), reset=reset)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return X, y
+        classes = unique_labels(y)
+        if self.warm_start and not incremental:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+        return X, y
+
+    # ── methods ─────────────────────────────────────────────────────────────────────────────────────
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+    ) -> Self:
+        """Train on rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their classes, or an indicator of their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row weighs in the cost.
+        eval_set : tuple (X, y), default=None
+            Rows that are measured on after each epoch, instead of a share of the training rows.
+
+        Returns
+        -------
+        self : MLPClassifier
+        """
+        return self._fit(X, y, sample_weight, eval_set)
+
+    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        eval_set: tuple[Any, Any] | None = None,
+    ) -> Self:
+        """Train for one pass over the rows, from where the last one ended.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row weighs in the cost.
+        classes : array of shape (n_classes,), default=None
+            All classes; needed in the first call.
+        eval_set : tuple (X, y), default=None
+            Rows that are measured on after the pass.
+
+        Returns
+        -------
+        self : MLPClassifier
+        """
+        if _check_partial_fit_first_call(self, classes):
+            labels = y if type_of_target(y).startswith("multilabel") else classes
+            self._label_binarizer = LabelBinarizer().fit(labels)
+        return self._fit(X, y, sample_weight, eval_set, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        outputs = self._predicted(X)
+        if self._task() == "multiclass":
+            chosen: Array = self.classes_[outputs.argmax(axis=1)]
+            return chosen
+        classes: Array = self._label_binarizer.inverse_transform(
+            outputs.ravel() if self.n_outputs_ == 1 else outputs
+        )
+        return classes
+
+    def predict_proba(self, X: Any) -> Array:
+        """Predict each class's probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        outputs = self._predicted(X)
+        if self.n_outputs_ == 1:
+            return np.hstack([1 - outputs, outputs])
+        return outputs
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Predict the logarithm of each class's probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        logarithms : ndarray of shape (n_samples, n_classes)
+        """
+        logarithms: Array = np.log(self.predict_proba(X))
+        return logarithms
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CONSTRAINTS,
+        "loss": [StrOptions({"squared_error", "poisson", "absolute_error", "huber", "quantile"})],
+        "early_stopping": ["boolean", StrOptions(REGRESSORS_SCORES)],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+    }
+    _score_name = "r2"
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: str | Sequence[str] = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool | str = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int = 10,
+        max_fun: int = 15000,
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: str | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
+        precision: str = "f32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.huber_delta = huber_delta
+        self.quantile = quantile
+        self.dropout = dropout
+        self.normalization = normalization
+        self.callbacks = callbacks
+        self.precision = precision
+        self.n_jobs = n_jobs
+
+    # ── targets ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _task(self) -> str:
+        return "regression"
+
+    @property
+    def out_activation_(self) -> str:
+        """Name of the output's activation."""
+        return "exp" if self.loss == "poisson" else "identity"
+
+    def _outputs(self, y: Array) -> int:
+        return 1 if y.ndim == 1 else int(y.shape[1])
+
+    def _loss_settings(self) -> dict[str, str]:
+        names = {"absolute_error": "absolute", "quantile": "pinball"}
+        said = {"cost": names.get(self.loss, self.loss), "output_activation": self.out_activation_}
+        if self.loss == "huber":
+            said["huber_delta"] = repr(float(self.huber_delta))
+        if self.loss == "quantile":
+            said["quantile"] = repr(float(self.quantile))
+        return said
+
+    def _encoded(self, y: Array) -> Array:
+        return np.ascontiguousarray(y.reshape(len(y), -1), dtype=self._dtype)
+
+    def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
+        X, y = validate_data(
+            self, X, y, multi_output=True, y_numeric=True, dtype=(np.float64, np.float32), reset=reset
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and np.any(y < 0):
+            raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson'.")
+        return X, y
+
+    # ── methods ─────────────────────────────────────────────────────────────────────────────────────
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+    ) -> Self:
+        """Train on rows and their targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row weighs in the cost.
+        eval_set : tuple (X, y), default=None
+            Rows that are measured on after each epoch, instead of a share of the training rows.
+
+        Returns
+        -------
+        self : MLPRegressor
+        """
+        return self._fit(X, y, sample_weight, eval_set)
+
+    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+    ) -> Self:
+        """Train for one pass over the rows, from where the last one ended.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row weighs in the cost.
+        eval_set : tuple (X, y), default=None
+            Rows that are measured on after the pass.
+
+        Returns
+        -------
+        self : MLPRegressor
+        """
+        return self._fit(X, y, sample_weight, eval_set, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        outputs = self._predicted(X)
+        return outputs.ravel() if self.n_outputs_ == 1 else outputs
+
+
+MLPClassifier.__doc__ = _docs.CLASSIFIER
+MLPRegressor.__doc__ = _docs.REGRESSOR

@@ -1,0 +1,427 @@
+//! A network in training on arrays.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process;
+
+use deltarule::config::{Config, resolve};
+use deltarule::dataset::{Batch, Dataset, InputShape, TargetsView};
+use deltarule::event::{EndReason, Event, Figures};
+use deltarule::layer::Pass;
+use deltarule::metric::{self, Metric};
+use deltarule::model::Members;
+use deltarule::network::{Inference, Network};
+use deltarule::run::cores;
+use deltarule::trainer::{Outcome, Snapshot, Trainer, TrainerSettings, Validation};
+use deltarule::{Pool, Task};
+use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::arrays::{Number, Widths, dataset, matrix, shaped};
+use crate::errors::to_python;
+use crate::left;
+use crate::model_file::{self, Names};
+use crate::watch::Watch;
+
+/// Rows of a pass that asks for gradients.
+const BLOCK: usize = 1024;
+
+/// A network in training: its weights, the optimizer's state, where the run stands.
+#[pyclass(module = "deltarule._core")]
+pub struct Mlp {
+    said: BTreeMap<String, String>,
+    config: Config,
+    widths: Widths,
+    state: State,
+    /// Threads, of the process that made them: after a fork there are none.
+    pool: Option<(u32, Pool)>,
+}
+
+enum State {
+    Single(Standing<f32>),
+    Double(Standing<f64>),
+}
+
+/// Does the same in either precision.
+macro_rules! in_precision {
+    ($state:expr, $standing:ident => $what:expr) => {
+        match $state {
+            State::Single($standing) => $what,
+            State::Double($standing) => $what,
+        }
+    };
+}
+
+/// The network, and what training left beside it.
+struct Standing<F: Number> {
+    network: Network<F>,
+    left: Option<Snapshot<'static, F>>,
+}
+
+// Python hands arguments over; there is nobody to borrow them from.
+#[allow(clippy::needless_pass_by_value)]
+#[pymethods]
+impl Mlp {
+    /// A network with weights drawn by the settings' seed. `settings` are names and texts of `deltarule train`'s
+    /// settings, all that training needs; `task` is regression, binary, multiclass or multilabel.
+    #[new]
+    fn new(settings: BTreeMap<String, String>, task: &str, inputs: usize, outputs: usize) -> PyResult<Self> {
+        let Some(known) = Task::ALL.into_iter().find(|known| known.name() == task) else {
+            let names = Task::ALL.map(Task::name).join(", ");
+            return Err(PyValueError::new_err(format!("task: expected one of {names}, got {task:?}")));
+        };
+        if inputs == 0 || outputs == 0 {
+            return Err(PyValueError::new_err("a network has at least one input and one output"));
+        }
+        let widths = Widths { task: known, inputs, outputs };
+        let config = configured(&settings)?;
+        let state = match config.precision.as_deref() {
+            Some("f64") => State::Double(drawn(&config, widths)?),
+            _ => State::Single(drawn(&config, widths)?),
+        };
+        Ok(Self { said: settings, config, widths, state, pool: None })
+    }
+
+    /// Changes settings between two trainings; weights and the optimizer's state stay.
+    fn set(&mut self, settings: BTreeMap<String, String>) -> PyResult<()> {
+        let mut said = self.said.clone();
+        said.extend(settings);
+        self.config = configured(&said)?;
+        self.said = said;
+        self.pool = None;
+        Ok(())
+    }
+
+    /// The settings.
+    #[getter]
+    fn settings(&self) -> BTreeMap<String, String> {
+        self.said.clone()
+    }
+
+    /// What is learnt.
+    #[getter]
+    fn task(&self) -> &'static str {
+        self.widths.task.name()
+    }
+
+    /// Units of the last layer.
+    #[getter]
+    fn outputs(&self) -> usize {
+        self.widths.outputs
+    }
+
+    /// Copies of the weights: names and arrays.
+    fn tensors<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        in_precision!(&self.state, standing => standing.tensors(py))
+    }
+
+    /// Sets weights by name.
+    fn set_tensors(&mut self, tensors: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<()> {
+        in_precision!(&mut self.state, standing => standing.set_tensors(&tensors))
+    }
+
+    /// Trains for so many epochs more, and says how it ended.
+    #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None))]
+    fn fit<'py>(
+        &mut self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        y: &Bound<'py, PyAny>,
+        weight: Option<&Bound<'py, PyAny>>,
+        epochs: u64,
+        x_val: Option<&Bound<'py, PyAny>>,
+        y_val: Option<&Bound<'py, PyAny>>,
+        weight_val: Option<&Bound<'py, PyAny>>,
+        on_epoch: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (config, widths) = (&self.config, self.widths);
+        let pool = own_pool(&mut self.pool, config);
+        let watch = Watch::new(on_epoch);
+        let (outcome, watch) = in_precision!(&mut self.state, standing => {
+            let train = dataset(widths, x, y, weight)?;
+            let watched = match (x_val, y_val) {
+                (Some(x), Some(y)) => Some(dataset(widths, x, y, weight_val)?),
+                (None, None) => None,
+                _ => return Err(PyValueError::new_err("x_val and y_val go together")),
+            };
+            py.detach(move || {
+                (standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch), watch)
+            })
+        });
+        let outcome = outcome.map_err(|error| to_python(&error))?;
+        if let Some(raised) = watch.into_raised() {
+            return Err(raised);
+        }
+        told(py, &outcome)
+    }
+
+    /// The activated outputs of rows.
+    fn predict<'py>(&mut self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (widths, pool) = (self.widths, own_pool(&mut self.pool, &self.config));
+        in_precision!(&self.state, standing => {
+            let x = matrix("x", x, widths.inputs)?;
+            let rows = x.shape()[0];
+            let numbers = x.as_slice()?;
+            let outputs = py.detach(|| standing.predict(pool, numbers, rows));
+            shaped(py, &outputs, &[rows, widths.outputs])
+        })
+    }
+
+    /// ∂(output)/∂x of each row.
+    fn input_gradient<'py>(
+        &mut self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        output: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (widths, pool) = (self.widths, own_pool(&mut self.pool, &self.config));
+        if output >= widths.outputs {
+            let text = format!("output: expected a number below {}, got {output}", widths.outputs);
+            return Err(PyValueError::new_err(text));
+        }
+        in_precision!(&self.state, standing => {
+            let x = matrix("x", x, widths.inputs)?;
+            let rows = x.shape()[0];
+            let numbers = x.as_slice()?;
+            let gradient = py.detach(|| standing.input_gradient(pool, numbers, rows, output));
+            shaped(py, &gradient, &[rows, widths.inputs])
+        })
+    }
+
+    /// Writes a model file: of these columns, targets and classes.
+    fn save(
+        &self,
+        path: PathBuf,
+        columns: Vec<String>,
+        targets: Vec<String>,
+        classes: Vec<String>,
+        are_numbers: bool,
+        metrics: BTreeMap<String, BTreeMap<String, f64>>,
+    ) -> PyResult<()> {
+        let names = Names { columns, targets, classes, are_numbers };
+        if names.columns.len() != self.widths.inputs {
+            let (inputs, got) = (self.widths.inputs, names.columns.len());
+            return Err(PyValueError::new_err(format!("columns: expected {inputs} names, got {got}")));
+        }
+        let members =
+            in_precision!(&self.state, standing => Members::of(std::slice::from_ref(&standing.network)));
+        model_file::save(&path, self.widths.task, &names, members, &self.config, &metrics)
+            .map_err(|error| to_python(&error))
+    }
+
+    /// Reads a model file: the network, names of columns and targets, classes, and whether these are numbers.
+    #[staticmethod]
+    fn load(path: PathBuf) -> PyResult<Named> {
+        let model_file::Loaded { task, names, config, members } =
+            model_file::load(&path).map_err(|error| to_python(&error))?;
+        let said =
+            config.said().map(|(setting, value)| (setting.key.to_owned(), value.to_string())).collect();
+        let outputs = match &members {
+            Members::F32(networks) => networks[0].outputs(),
+            Members::F64(networks) => networks[0].outputs(),
+        };
+        let widths = Widths { task, inputs: names.columns.len(), outputs };
+        let state = match members {
+            Members::F32(mut networks) => State::Single(Standing { network: networks.remove(0), left: None }),
+            Members::F64(mut networks) => State::Double(Standing { network: networks.remove(0), left: None }),
+        };
+        let mlp = Self { said, config, widths, state, pool: None };
+        Ok((mlp, names.columns, names.targets, names.classes, names.are_numbers))
+    }
+
+    /// How to make it again: what was said, and everything that training left.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, MadeOf, Bound<'py, PyDict>)> {
+        let py = slf.py();
+        let this = slf.borrow();
+        let made_of =
+            (this.said.clone(), this.widths.task.name().to_owned(), this.widths.inputs, this.widths.outputs);
+        let left = in_precision!(&this.state, standing => {
+            left::to_python(py, standing.network.params(), standing.network.buffers(), standing.left.as_ref())
+        })?;
+        Ok((slf.get_type().into_any(), made_of, left))
+    }
+
+    fn __setstate__(&mut self, left: &Bound<'_, PyDict>) -> PyResult<()> {
+        in_precision!(&mut self.state, standing => standing.take(left::from_python(left)?))
+    }
+}
+
+/// A network with the names of its columns and targets, its classes, and whether these are numbers.
+type Named = (Mlp, Vec<String>, Vec<String>, Vec<String>, bool);
+
+/// The arguments that an [`Mlp`] is made from.
+type MadeOf = (BTreeMap<String, String>, String, usize, usize);
+
+fn configured(said: &BTreeMap<String, String>) -> PyResult<Config> {
+    let mut config = Config::default();
+    for (key, text) in said {
+        config.set(key, text).map_err(|error| to_python(&error))?;
+    }
+    config.check().map_err(|error| to_python(&error))?;
+    Ok(config)
+}
+
+fn drawn<F: Number>(config: &Config, widths: Widths) -> PyResult<Standing<F>> {
+    let draw = || {
+        let spec = resolve::network_spec(config, InputShape::dense(widths.inputs), widths.outputs)?;
+        resolve::loss(config)?;
+        spec.build(config.seed.unwrap_or(0))
+    };
+    Ok(Standing { network: draw().map_err(|error| to_python(&error))?, left: None })
+}
+
+/// The threads of this process.
+fn own_pool<'p>(pool: &'p mut Option<(u32, Pool)>, config: &Config) -> &'p Pool {
+    let here = process::id();
+    if pool.as_ref().is_none_or(|(process, _)| *process != here) {
+        // Threads of the process that this one was forked from cannot be joined.
+        std::mem::forget(pool.take());
+    }
+    &pool.get_or_insert_with(|| (here, Pool::new(config.threads.unwrap_or_else(cores)))).1
+}
+
+impl<F: Number> Standing<F> {
+    fn fit(
+        &mut self,
+        config: &Config,
+        task: Task,
+        pool: &Pool,
+        train: &Dataset<F>,
+        watched: Option<&Dataset<F>>,
+        epochs: u64,
+        watch: &Watch,
+    ) -> deltarule::Result<Outcome> {
+        let loss = resolve::loss(config)?;
+        let done = self.left.as_ref().map_or(0, |left| left.epoch);
+        let planned = Config { epochs: Some(done + epochs), ..config.clone() };
+        let settings = resolve::trainer_settings(&planned, loss, train.rows, config.seed.unwrap_or(0))?;
+        let settings = TrainerSettings { telemetry: false, ..settings };
+        let mut trainer = Trainer::new(pool, self.network.clone(), settings)?;
+        if let Some(left) = &mut self.left {
+            // The settings' learning rate counts, not what an earlier training made of it.
+            left.rate_factor = 1.0;
+            trainer.restore(left)?;
+        }
+        let mut validate = watched.map(|watched| {
+            move |network: &Network<F>| {
+                let rows = watched.rows;
+                let (mut z, mut a) =
+                    (vec![F::ZERO; rows * network.outputs()], vec![F::ZERO; rows * network.outputs()]);
+                let batch = watched.range(0, rows);
+                Inference::new(network, pool, rows).run(network, pool, &batch, &mut z, &mut a);
+                let sum = loss.value_and_delta(pool, &z, &a, batch.targets, batch.weights, None);
+                let mut figures: Figures = metric::figures(task, &a, batch.targets, batch.weights);
+                figures.insert(Metric::Cost.name().to_owned(), sum / watched.total_weight());
+                figures
+            }
+        });
+        let validate: Option<&mut Validation<'_, F>> = match &mut validate {
+            Some(validate) => Some(validate),
+            None => None,
+        };
+        let outcome = trainer.run(
+            "model",
+            train,
+            validate,
+            &mut |event: &Event| watch.hear(event),
+            &mut |_| watch.want(),
+            &mut |_, _| Ok(None),
+        )?;
+        self.left = Some(trainer.snapshot());
+        self.network = trainer.into_network();
+        Ok(outcome)
+    }
+
+    fn take(&mut self, (params, buffers, left): left::State<F>) -> PyResult<()> {
+        let fits =
+            (params.len(), buffers.len()) == (self.network.params().len(), self.network.buffers().len());
+        if !fits {
+            return Err(PyValueError::new_err("the state is that of another network"));
+        }
+        self.network.params_mut().copy_from_slice(&params);
+        self.network.buffers_mut().copy_from_slice(&buffers);
+        self.left = left;
+        Ok(())
+    }
+
+    fn predict(&self, pool: &Pool, x: &[F], rows: usize) -> Vec<F> {
+        let mut a = vec![F::ZERO; rows * self.network.outputs()];
+        let batch = rows_alone(x, rows, self.network.outputs());
+        Inference::new(&self.network, pool, rows).run(&self.network, pool, &batch, &mut [], &mut a);
+        a
+    }
+
+    /// By a backward pass from δ = ∂(output)/∂z of the last layer.
+    fn input_gradient(&self, pool: &Pool, x: &[F], rows: usize, output: usize) -> Vec<F> {
+        let network = &self.network;
+        let width = network.spec().input.dense;
+        let mut gradient = vec![F::ZERO; rows * width];
+        let mut ws = network.workspace(rows.clamp(1, BLOCK));
+        let mut grads = vec![F::ZERO; network.params().len()];
+        for from in (0..rows).step_by(BLOCK) {
+            let to = rows.min(from + BLOCK);
+            let batch = rows_alone(&x[from * width..to * width], to - from, network.outputs());
+            network.forward(pool, &mut ws, &batch, Pass::Inference);
+            network.delta_of_output(&mut ws, batch.rows, output);
+            network.backward(pool, &mut ws, &batch, F::ONE, &mut grads);
+            network.input_gradient(pool, &mut ws, &batch, &mut gradient[from * width..to * width]);
+        }
+        gradient
+    }
+
+    fn tensors<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        let params = self.network.params();
+        let of = |tensor: &deltarule::layer::Tensor| {
+            Ok((tensor.name.clone(), shaped(py, &params[tensor.range.clone()], &tensor.shape)?))
+        };
+        self.network.tensors().iter().map(of).collect()
+    }
+
+    fn set_tensors(&mut self, tensors: &[(String, Bound<'_, PyAny>)]) -> PyResult<()> {
+        let mut params = self.network.params().to_vec();
+        for (name, array) in tensors {
+            let Some(tensor) = self.network.tensors().iter().find(|tensor| tensor.name == *name) else {
+                let known: Vec<&str> = self.network.tensors().iter().map(|t| t.name.as_str()).collect();
+                let text = format!("{name}: expected one of {}", known.join(", "));
+                return Err(PyValueError::new_err(text));
+            };
+            let array: PyReadonlyArrayDyn<'_, F> = array
+                .extract()
+                .map_err(|_| PyTypeError::new_err(format!("{name}: expected an array of {}", F::DTYPE)))?;
+            if array.shape() != tensor.shape {
+                let text = format!("{name}: expected shape {:?}, got {:?}", tensor.shape, array.shape());
+                return Err(PyValueError::new_err(text));
+            }
+            params[tensor.range.clone()].iter_mut().zip(array.as_array()).for_each(|(to, from)| *to = *from);
+        }
+        self.network.params_mut().copy_from_slice(&params);
+        if let Some(left) = &mut self.left {
+            left.params.to_mut().copy_from_slice(&params);
+        }
+        Ok(())
+    }
+}
+
+fn rows_alone<F>(x: &[F], rows: usize, outputs: usize) -> Batch<'_, F> {
+    // A forward pass reads no targets.
+    let targets = TargetsView::Values { outputs, values: &[] };
+    Batch { rows, dense: x, codes: &[], targets, weights: None }
+}
+
+fn told<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyDict>> {
+    let told = PyDict::new(py);
+    let reason = match outcome.reason {
+        EndReason::Finished => "epochs",
+        EndReason::EarlyStopping => "early_stopping",
+        EndReason::Converged => "converged",
+        EndReason::Stopped => "stopped",
+    };
+    told.set_item("reason", reason)?;
+    told.set_item("epochs", outcome.epochs)?;
+    told.set_item("steps", outcome.steps)?;
+    told.set_item("best_epoch", outcome.best_epoch)?;
+    told.set_item("cost", outcome.cost)?;
+    Ok(told)
+}
