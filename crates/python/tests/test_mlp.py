@@ -177,6 +177,7 @@ def test_every_solver_activation_and_cost_learns(iris, diabetes):
         "selu",
         "gelu",
         "silu",
+        "mish",
         "softplus",
     ):
         model = MLPClassifier(

@@ -13,7 +13,7 @@ _SHARED = """hidden_layer_sizes : int or array-like of int, default=(100,)
     Units of each hidden layer, one at least.
 activation : str or list of str, default='relu'
     Activation of the hidden layers, or one for each: 'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu',
-    'selu', 'gelu', 'silu', 'softplus'.
+    'selu', 'gelu', 'silu', 'mish', 'softplus'.
 solver : str, default='adam'
     'lbfgs'; 'sgd' with `momentum`; 'adam'; and 'momentum', 'nesterov', 'rmsprop', 'adamw', 'rprop'.
 alpha : float, default=0.0001

@@ -18,6 +18,7 @@ ACTIVATIONS = {
     "selu",
     "gelu",
     "silu",
+    "mish",
     "softplus",
 }
 STOCHASTIC = {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"}
