@@ -35,11 +35,15 @@ const DENY_VERSION: &str = "0.20.2";
 /// Packages of the system are installed when we are root or `CI` is set; otherwise the command that would do it is
 /// printed and the run fails.
 pub fn set_up(steps: &mut Steps) -> Result<()> {
-    let missing: Vec<&str> = PROGRAMS
+    let mut missing: Vec<&str> = PROGRAMS
         .iter()
         .filter(|program| !answers(program.name, &["--version"]))
         .map(|program| program.package)
         .collect();
+    // Debian has what a virtual environment is made with in a package of its own.
+    if !answers("python3", &["-c", "import ensurepip"]) {
+        missing.push("python3-venv");
+    }
     install(steps, &missing)?;
     for (subcommand, component) in COMPONENTS {
         if !answers("cargo", &[subcommand, "--version"]) {

@@ -5,7 +5,8 @@ mod arrays;
 mod errors;
 mod left;
 mod mlp;
-mod model_file;
+mod plain_model;
+mod questions;
 mod watch;
 
 use pyo3::prelude::*;

@@ -6,13 +6,15 @@ use std::process;
 
 use deltarule::config::{Config, resolve};
 use deltarule::dataset::{Batch, Dataset, InputShape, TargetsView};
-use deltarule::event::{EndReason, Event, Figures};
+use deltarule::event::{EndReason, Event, Figures, Observer};
+use deltarule::explain::{Parameter, Question, Reach};
+use deltarule::health::Record;
 use deltarule::layer::Pass;
 use deltarule::metric::{self, Metric};
-use deltarule::model::Members;
+use deltarule::model::{Members, Model};
 use deltarule::network::{Inference, Network};
 use deltarule::run::cores;
-use deltarule::trainer::{Outcome, Snapshot, Trainer, TrainerSettings, Validation};
+use deltarule::trainer::{Outcome, Snapshot, Trainer, Validation};
 use deltarule::{Pool, Task};
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -22,7 +24,8 @@ use pyo3::types::PyDict;
 use crate::arrays::{Number, Widths, dataset, matrix, shaped};
 use crate::errors::to_python;
 use crate::left;
-use crate::model_file::{self, Names};
+use crate::plain_model::{self, Names};
+use crate::questions;
 use crate::watch::Watch;
 
 /// Rows of a pass that asks for gradients.
@@ -37,6 +40,8 @@ pub struct Mlp {
     state: State,
     /// Threads, of the process that made them: after a fork there are none.
     pool: Option<(u32, Pool)>,
+    /// What training told, for a diagnosis.
+    record: Record,
 }
 
 enum State {
@@ -81,7 +86,7 @@ impl Mlp {
             Some("f64") => State::Double(drawn(&config, widths)?),
             _ => State::Single(drawn(&config, widths)?),
         };
-        Ok(Self { said: settings, config, widths, state, pool: None })
+        Ok(Self { said: settings, config, widths, state, pool: None, record: Record::default() })
     }
 
     /// Changes settings between two trainings; weights and the optimizer's state stay.
@@ -139,6 +144,7 @@ impl Mlp {
         let (config, widths) = (&self.config, self.widths);
         let pool = own_pool(&mut self.pool, config);
         let watch = Watch::new(on_epoch);
+        let record = &mut self.record;
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
             let watched = match (x_val, y_val) {
@@ -147,7 +153,7 @@ impl Mlp {
                 _ => return Err(PyValueError::new_err("x_val and y_val go together")),
             };
             py.detach(move || {
-                (standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch), watch)
+                (standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record), watch)
             })
         });
         let outcome = outcome.map_err(|error| to_python(&error))?;
@@ -191,31 +197,86 @@ impl Mlp {
     }
 
     /// Writes a model file: of these columns, targets and classes.
-    fn save(
-        &self,
-        path: PathBuf,
-        columns: Vec<String>,
-        targets: Vec<String>,
-        classes: Vec<String>,
-        are_numbers: bool,
-        metrics: BTreeMap<String, BTreeMap<String, f64>>,
-    ) -> PyResult<()> {
-        let names = Names { columns, targets, classes, are_numbers };
-        if names.columns.len() != self.widths.inputs {
-            let (inputs, got) = (self.widths.inputs, names.columns.len());
-            return Err(PyValueError::new_err(format!("columns: expected {inputs} names, got {got}")));
+    fn save(&self, path: PathBuf, names: Names) -> PyResult<()> {
+        self.model(&names)?.save(&path).map_err(|error| to_python(&error))
+    }
+
+    /// What is told of rows, as JSON, HTML or LaTeX: see `deltarule explain`. `y` has the classes' numbers, or the targets.
+    #[pyo3(signature = (names, x, y, *, parameter=None, layer=None, output=None, top=3, depth=2, format="json"))]
+    fn explain(
+        &mut self,
+        py: Python<'_>,
+        names: Names,
+        x: &Bound<'_, PyAny>,
+        y: &Bound<'_, PyAny>,
+        parameter: Option<(String, Vec<usize>)>,
+        layer: Option<usize>,
+        output: Option<String>,
+        top: usize,
+        depth: usize,
+        format: &str,
+    ) -> PyResult<String> {
+        let parameter = parameter.map(|(tensor, place)| Parameter { tensor, place });
+        let question = Question { parameter, layer, output, reach: Reach { top, depth }, member: 1 };
+        let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
+        let pool = own_pool(&mut self.pool, &self.config);
+        let told = py.detach(|| questions::explain(pool, &model, &table, &question, format));
+        told.map_err(|error| to_python(&error))
+    }
+
+    /// The gradient check of rows, as JSON: `most` parameters of each tensor, drawn by the network's sizes.
+    fn check_gradients(
+        &mut self,
+        py: Python<'_>,
+        names: Names,
+        x: &Bound<'_, PyAny>,
+        y: &Bound<'_, PyAny>,
+        most: usize,
+    ) -> PyResult<String> {
+        let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
+        let pool = own_pool(&mut self.pool, &self.config);
+        let told = py.detach(|| questions::check(pool, &model, &table, most));
+        told.map_err(|error| to_python(&error))
+    }
+
+    /// What is wrong with the training that led here, as JSON: `x`, `y` and `weight` are its rows.
+    #[pyo3(signature = (names, x, y, weight=None, *, x_val=None, y_val=None))]
+    fn diagnose<'py>(
+        &mut self,
+        py: Python<'py>,
+        names: Names,
+        x: &Bound<'py, PyAny>,
+        y: &Bound<'py, PyAny>,
+        weight: Option<&Bound<'py, PyAny>>,
+        x_val: Option<&Bound<'py, PyAny>>,
+        y_val: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<String> {
+        let (widths, mut record) = (self.widths, self.record.clone());
+        if record.looks.is_empty() && record.epochs.is_empty() {
+            return Err(PyValueError::new_err("nothing was recorded: the training was another process's"));
         }
-        let members =
-            in_precision!(&self.state, standing => Members::of(std::slice::from_ref(&standing.network)));
-        model_file::save(&path, self.widths.task, &names, members, &self.config, &metrics)
-            .map_err(|error| to_python(&error))
+        let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
+        let config = &self.config;
+        let pool = own_pool(&mut self.pool, config);
+        in_precision!(&self.state, standing => {
+            let train = dataset(widths, x, y, weight)?;
+            let watched = match (x_val, y_val) {
+                (Some(x), Some(y)) => Some(dataset(widths, x, y, None)?),
+                _ => None,
+            };
+            let network = &standing.network;
+            let told = py.detach(|| {
+                questions::diagnose(pool, config, &encoder, network, &mut record, &train, watched.as_ref())
+            });
+            told.map_err(|error| to_python(&error))
+        })
     }
 
     /// Reads a model file: the network, names of columns and targets, classes, and whether these are numbers.
     #[staticmethod]
-    fn load(path: PathBuf) -> PyResult<Named> {
-        let model_file::Loaded { task, names, config, members } =
-            model_file::load(&path).map_err(|error| to_python(&error))?;
+    fn load(path: PathBuf) -> PyResult<(Self, Names)> {
+        let plain_model::Loaded { task, names, config, members } =
+            plain_model::load(&path).map_err(|error| to_python(&error))?;
         let said =
             config.said().map(|(setting, value)| (setting.key.to_owned(), value.to_string())).collect();
         let outputs = match &members {
@@ -227,8 +288,7 @@ impl Mlp {
             Members::F32(mut networks) => State::Single(Standing { network: networks.remove(0), left: None }),
             Members::F64(mut networks) => State::Double(Standing { network: networks.remove(0), left: None }),
         };
-        let mlp = Self { said, config, widths, state, pool: None };
-        Ok((mlp, names.columns, names.targets, names.classes, names.are_numbers))
+        Ok((Self { said, config, widths, state, pool: None, record: Record::default() }, names))
     }
 
     /// How to make it again: what was said, and everything that training left.
@@ -247,9 +307,6 @@ impl Mlp {
         in_precision!(&mut self.state, standing => standing.take(left::from_python(left)?))
     }
 }
-
-/// A network with the names of its columns and targets, its classes, and whether these are numbers.
-type Named = (Mlp, Vec<String>, Vec<String>, Vec<String>, bool);
 
 /// The arguments that an [`Mlp`] is made from.
 type MadeOf = (BTreeMap<String, String>, String, usize, usize);
@@ -282,6 +339,19 @@ fn own_pool<'p>(pool: &'p mut Option<(u32, Pool)>, config: &Config) -> &'p Pool 
     &pool.get_or_insert_with(|| (here, Pool::new(config.threads.unwrap_or_else(cores)))).1
 }
 
+impl Mlp {
+    /// The network as a model whose encoder takes numbers as they are.
+    fn model(&self, names: &Names) -> PyResult<Model> {
+        let members =
+            in_precision!(&self.state, standing => Members::of(std::slice::from_ref(&standing.network)));
+        if names.columns.len() != self.widths.inputs {
+            let (inputs, got) = (self.widths.inputs, names.columns.len());
+            return Err(PyValueError::new_err(format!("columns: expected {inputs} names, got {got}")));
+        }
+        plain_model::model(self.widths.task, names, members, &self.config).map_err(|error| to_python(&error))
+    }
+}
+
 impl<F: Number> Standing<F> {
     fn fit(
         &mut self,
@@ -292,12 +362,12 @@ impl<F: Number> Standing<F> {
         watched: Option<&Dataset<F>>,
         epochs: u64,
         watch: &Watch,
+        record: &mut Record,
     ) -> deltarule::Result<Outcome> {
         let loss = resolve::loss(config)?;
         let done = self.left.as_ref().map_or(0, |left| left.epoch);
         let planned = Config { epochs: Some(done + epochs), ..config.clone() };
         let settings = resolve::trainer_settings(&planned, loss, train.rows, config.seed.unwrap_or(0))?;
-        let settings = TrainerSettings { telemetry: false, ..settings };
         let mut trainer = Trainer::new(pool, self.network.clone(), settings)?;
         if let Some(left) = &mut self.left {
             // The settings' learning rate counts, not what an earlier training made of it.
@@ -325,7 +395,10 @@ impl<F: Number> Standing<F> {
             "model",
             train,
             validate,
-            &mut |event: &Event| watch.hear(event),
+            &mut |event: &Event| {
+                record.observe(event);
+                watch.hear(event);
+            },
             &mut |_| watch.want(),
             &mut |_, _| Ok(None),
         )?;

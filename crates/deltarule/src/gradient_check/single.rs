@@ -4,14 +4,15 @@ use deltarule_kernels::{Activation, Pool, Real};
 
 use super::{WorstEntry, each_side};
 use crate::dataset::{Dataset, Targets};
-use crate::layer::{Pass, TensorKind};
+use crate::layer::{Layer, Pass, TensorKind};
 use crate::loss::Loss;
 use crate::network::{Network, Workspace};
 use crate::optimizer::Regularization;
 
 /// ‖g₃₂ − g₆₄‖ ≤ `SINGLE`·(‖m‖ + `FLOOR`·√n·‖m‖∞) for each tensor of n entries, m being the magnitudes of what the rows
 /// bring to it, its ∞-norm that of the whole layer; and |δ₃₂ − δ₆₄| ≤ `SINGLE`·max(|δ|, s) at each output, s being
-/// |ŷ| + |y|, or a tenth where ŷ is a probability; both times the row's weight.
+/// |ŷ| + |y| + |f'|·(Σ|a·w| + |b|), since ŷ = f(Σ a·w + b) may be what is left of large terms, or a tenth where ŷ is a
+/// probability; both times the row's weight.
 pub const SINGLE: f64 = 1e-5;
 
 /// Part of a layer's largest magnitude that counts for each entry of its tensors, as 1e-3·‖g‖∞ does in double precision: a
@@ -65,7 +66,7 @@ impl SingleCheck {
 ///
 /// What rounding does where large numbers nearly cancel is no mistake of the backward pass, and the closer a network is to
 /// its minimum the more they do. So both passes start from the same δ of the output, which is compared by itself with the
-/// size of ŷ and y, whose difference it is (of a probability, with a part of 1); and a tensor's difference is measured by the magnitudes of what the rows bring
+/// size of ŷ and y, whose difference it is, and of the terms that ŷ is summed from (of a probability, with a part of 1); and a tensor's difference is measured by the magnitudes of what the rows bring
 /// to it (of one row that is the gradient's own norm), as a ledger's is.
 ///
 /// # Panics
@@ -206,7 +207,7 @@ impl Run<'_, f64> {
     /// See [`SingleCheck::delta_error`].
     fn delta_error(&self, single: &Run<'_, f32>) -> f64 {
         let rows = self.data.rows;
-        let (_, a) = self.network.output(&self.ws, rows);
+        let (z, a) = self.network.output(&self.ws, rows);
         let outputs = self.data.targets.outputs();
         let targets = self.data.targets.range(0, rows);
         let f = self.network.output_activation();
@@ -215,13 +216,32 @@ impl Run<'_, f64> {
             let (row, output) = (cell / outputs, cell % outputs);
             let weight = self.data.weights.as_ref().map_or(1.0, |weights| weights[row]);
             let size = weight
-                * if is_probability { FLOOR } else { a[cell].abs() + targets.value(row, output).abs() };
+                * if is_probability {
+                    FLOOR
+                } else {
+                    let terms = f.derivative(z[cell], a[cell]).abs() * self.terms(row, output);
+                    a[cell].abs() + targets.value(row, output).abs() + terms
+                };
             let difference = (f64::from(low) - high).abs();
             if difference == 0.0 { 0.0 } else { difference / size.max(high.abs()) }
         };
         let errors = self.delta.iter().zip(&single.delta).enumerate().map(error);
         // `max` would drop a NaN.
         errors.fold(0.0, |largest, error| if error.is_nan() || error > largest { error } else { largest })
+    }
+
+    /// Σ|a·w| + |b|, the magnitudes that an output's z is summed from; of a network of one layer, |b| alone.
+    fn terms(&self, row: usize, output: usize) -> f64 {
+        let last = self.network.layers().len() - 1;
+        let Layer::Dense(dense) = &self.network.layers()[last] else { return 0.0 };
+        let params = &self.network.params()[self.network.layer_range(last)];
+        let (w, b) = params.split_at(dense.fan_in() * dense.fan_out);
+        let before = last.checked_sub(1).map_or(&[][..], |before| {
+            let units = self.network.layers()[before].units();
+            &self.ws.kept[before].a[row * units..][..units]
+        });
+        let terms = before.iter().zip(w.chunks_exact(dense.fan_out)).map(|(a, w)| (a * w[output]).abs());
+        terms.sum::<f64>() + b[output].abs()
     }
 
     /// Of each parameter the magnitudes of what groups of rows bring to its gradient, and of its penalties.

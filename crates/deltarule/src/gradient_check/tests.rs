@@ -156,6 +156,26 @@ fn cancellation_between_rows_is_no_wrong_gradient() {
     assert!(single.tensors[1].norm < 1e-7, "{single:#?}");
 }
 
+#[test]
+fn an_output_that_is_left_of_large_terms_is_as_exact_as_these() {
+    // ŷ = 1000·tanh(0.3x) − 999·tanh(0.3x) is a thousandth of its terms, and y is as small.
+    let mut network = NetworkSpec::new(1)
+        .dense(2, Activation::Tanh)
+        .dense(1, Activation::Identity)
+        .build::<f64>(1)
+        .unwrap();
+    network.params_mut().copy_from_slice(&[0.3, 0.3, 0.0, 1e-9, 1000.0, -999.0, 0.0]);
+    let rows = 32;
+    let dense: Vec<f64> = (0..rows).map(|row| 0.1 + 0.05 * row as f64).collect();
+    let targets = Targets::Values { outputs: 1, values: vec![0.3; rows] };
+    let data = Dataset::from_dense(1, dense, targets);
+    let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
+    let single =
+        check_single(&Pool::new(1), &network, &loss, &Regularization::default(), &data, Pass::Inference);
+    assert!(single.is_within(), "{single:?}");
+    assert!(single.delta_error > 0.0);
+}
+
 /// Checks at parameters where little of the gradient is left, then with its largest entry wrong by a thousandth of itself.
 fn right_and_wrong(network: &Network<f64>, loss: &Loss, data: &Dataset<f64>) {
     let (pool, none) = (Pool::new(1), Regularization::default());

@@ -41,14 +41,32 @@ class Mlp:
     def input_gradient(
         self, x: npt.NDArray[np.floating[Any]], output: int
     ) -> npt.NDArray[np.floating[Any]]: ...
-    def save(
-        self,
-        path: str | PathLike[str],
-        columns: list[str],
-        targets: list[str],
-        classes: list[str],
-        are_numbers: bool,
-        metrics: dict[str, dict[str, float]],
-    ) -> None: ...
+    def save(self, path: str | PathLike[str], names: dict[str, Any]) -> None: ...
     @staticmethod
-    def load(path: str | PathLike[str]) -> tuple[Mlp, list[str], list[str], list[str], bool]: ...
+    def load(path: str | PathLike[str]) -> tuple[Mlp, dict[str, Any]]: ...
+    def explain(
+        self,
+        names: dict[str, Any],
+        x: npt.NDArray[np.float64],
+        y: npt.NDArray[np.float64],
+        *,
+        parameter: tuple[str, list[int]] | None = None,
+        layer: int | None = None,
+        output: str | None = None,
+        top: int = 3,
+        depth: int = 2,
+        format: str = "json",
+    ) -> str: ...
+    def check_gradients(
+        self, names: dict[str, Any], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], most: int
+    ) -> str: ...
+    def diagnose(
+        self,
+        names: dict[str, Any],
+        x: npt.NDArray[np.floating[Any]],
+        y: npt.NDArray[Any],
+        weight: npt.NDArray[np.floating[Any]] | None = None,
+        *,
+        x_val: npt.NDArray[np.floating[Any]] | None = None,
+        y_val: npt.NDArray[Any] | None = None,
+    ) -> str: ...

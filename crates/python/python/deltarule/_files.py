@@ -35,24 +35,7 @@ def save(estimator: MLPClassifier | MLPRegressor, path: str | PathLike[str]) -> 
     no yes yes no
     """
     check_is_fitted(estimator)
-    columns = getattr(estimator, "feature_names_in_", None)
-    if columns is None:
-        columns = [f"x{column}" for column in range(estimator.n_features_in_)]
-    single = estimator.n_outputs_ == 1 or estimator._task() == "multiclass"
-    targets = ["target"] if single else [f"target{output}" for output in range(estimator.n_outputs_)]
-    classes, are_numbers = _texts(estimator)
-    estimator._mlp.save(fspath(path), [str(name) for name in columns], targets, classes, are_numbers, {})
-
-
-def _texts(estimator: MLPClassifier | MLPRegressor) -> tuple[list[str], bool]:
-    """The classes as a model file has them, and whether they are numbers."""
-    if estimator._task() not in ("binary", "multiclass"):
-        return [], False
-    if len(estimator.classes_) < 2:
-        raise ValueError("a model file tells at least two classes apart; this one knows one")
-    are_numbers = np.asarray(estimator.classes_).dtype.kind in "iuf"
-    whole = [int(c) if are_numbers and float(c).is_integer() else c for c in estimator.classes_]
-    return [str(c) for c in whole], are_numbers
+    estimator._mlp.save(fspath(path), estimator._names())
 
 
 def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
@@ -73,7 +56,8 @@ def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
     DeltaruleError
         Where it is no model file, holds several networks, or encodes its columns.
     """
-    mlp, columns, _targets, classes, are_numbers = Mlp.load(fspath(path))
+    mlp, names = Mlp.load(fspath(path))
+    columns, classes, are_numbers = names["columns"], names["classes"], names["are_numbers"]
     said = mlp.settings
     hidden = tuple(int(units) for units in said["hidden"].split(","))
     network: dict[str, Any] = {

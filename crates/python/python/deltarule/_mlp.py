@@ -15,11 +15,12 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import validate_data
 
 from . import _docs
-from ._base import Array, BaseMLP, is_stochastic
+from ._base import Array, is_stochastic
 from ._parameters import CLASSIFIERS_SCORES, CONSTRAINTS, REGRESSORS_SCORES
+from ._questions import AnsweringMLP
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "early_stopping": ["boolean", StrOptions(CLASSIFIERS_SCORES)],
@@ -271,7 +272,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return tags
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
         "loss": [StrOptions({"squared_error", "poisson", "absolute_error", "huber", "quantile"})],

@@ -1,6 +1,6 @@
-//! Model files: a network on plain numbers as a model that the command line takes, and back.
+//! A network on plain numbers as a model with an encoder, which the command line and the library's explanations take, and
+//! back.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use deltarule::config::Config;
@@ -10,8 +10,11 @@ use deltarule::error::ErrorKind;
 use deltarule::model::{Members, Model, SplitFigures};
 use deltarule::table::{Column, Table};
 use deltarule::{Result, Task};
+use pyo3::prelude::*;
 
-/// What the columns of an array are called, and what its classes are.
+/// What the columns of an array are called, and what its classes are: a dictionary in Python.
+#[derive(FromPyObject, IntoPyObject)]
+#[pyo3(from_item_all)]
 pub struct Names {
     pub columns: Vec<String>,
     pub targets: Vec<String>,
@@ -22,7 +25,7 @@ pub struct Names {
 }
 
 /// The encoder that takes numbers as they are. It is fitted on a table made up of one row for each class.
-fn plain_encoder(task: Task, names: &Names) -> Result<Encoder> {
+pub fn plain_encoder(task: Task, names: &Names) -> Result<Encoder> {
     let rows = names.classes.len().max(2);
     let rising: Vec<f64> = (0..rows).map(|row| row as f64).collect();
     let mut columns: Vec<Column> =
@@ -62,20 +65,41 @@ fn plain_encoder(task: Task, names: &Names) -> Result<Encoder> {
     .into())
 }
 
-/// Writes a model file.
-pub fn save(
-    path: &Path,
-    task: Task,
-    names: &Names,
-    members: Members,
-    config: &Config,
-    metrics: &BTreeMap<String, BTreeMap<String, f64>>,
-) -> Result<()> {
+/// The model of a network.
+pub fn model(task: Task, names: &Names, members: Members, config: &Config) -> Result<Model> {
     let mut complete = config.clone();
     complete.task = Some(task.name().to_owned());
     complete.target = Some(names.targets.clone());
-    let metrics: SplitFigures = metrics.clone().into_iter().collect();
-    Model::new(plain_encoder(task, names)?, members, &complete, metrics)?.save(path)
+    Model::new(plain_encoder(task, names)?, members, &complete, SplitFigures::new())
+}
+
+/// Rows as a table: `x` is `[rows × columns]`; `y` is `[rows × targets]`, or the numbers of the classes.
+pub fn table(names: &Names, x: &[f64], y: &[f64]) -> Result<Table> {
+    let (width, outputs) = (names.columns.len(), names.targets.len());
+    let column = |numbers: &[f64], width: usize, at: usize| -> Vec<f64> {
+        numbers.iter().skip(at).step_by(width).copied().collect()
+    };
+    let mut columns: Vec<Column> = names
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, name)| Column::numbers(name, column(x, width, at)))
+        .collect();
+    for (at, name) in names.targets.iter().enumerate() {
+        let values = column(y, outputs, at);
+        columns.push(if names.classes.is_empty() {
+            Column::numbers(name, values)
+        } else {
+            let classes: Vec<&str> =
+                values.iter().map(|&code| names.classes[code as usize].as_str()).collect();
+            if names.are_numbers {
+                Column::numbers(name, classes.iter().filter_map(|class| class.parse().ok()).collect())
+            } else {
+                Column::words(name, &classes)
+            }
+        });
+    }
+    Table::new("the rows", columns)
 }
 
 /// A model file's network with its settings, and what its columns are called.
