@@ -2,7 +2,9 @@
 
 use deltarule::dataset::{Dataset, Targets};
 use deltarule::{Real, Task};
-use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -38,6 +40,23 @@ pub fn matrix<'py, F: Number>(
         return Err(PyValueError::new_err(format!("{what}: expected {columns} columns, got {got}")));
     }
     Ok(matrix)
+}
+
+/// Rows that are answered at once, at most.
+const FEW: usize = 64;
+
+/// A few rows of finite numbers, in the network's precision; `None` of anything else.
+pub fn few_rows<F: Number>(array: &Bound<'_, PyAny>, columns: usize) -> Option<Vec<F>> {
+    fn taken<F: Number, G: Number>(array: &Bound<'_, PyAny>, columns: usize) -> Option<Vec<F>> {
+        let array = array.cast_exact::<PyArray2<G>>().ok()?.try_readonly().ok()?;
+        let (shape, is_plain) = (array.shape(), array.is_c_contiguous());
+        if !is_plain || shape[1] != columns || !(1..=FEW).contains(&shape[0]) {
+            return None;
+        }
+        let rows: Vec<F> = array.as_slice().ok()?.iter().map(|x| F::from_f64(x.to_f64())).collect();
+        rows.iter().all(|x| x.is_finite()).then_some(rows)
+    }
+    taken::<F, f32>(array, columns).or_else(|| taken::<F, f64>(array, columns))
 }
 
 /// One weight per row.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process;
+use std::sync::{Mutex, PoisonError};
 
 use deltarule::config::{Config, resolve};
 use deltarule::dataset::{Batch, Dataset, InputShape, TargetsView};
@@ -11,7 +12,7 @@ use deltarule::explain::{Parameter, Question, Reach};
 use deltarule::health::Record;
 use deltarule::layer::Pass;
 use deltarule::metric::{self, Metric};
-use deltarule::model::{Members, Model};
+use deltarule::model::{Members, Model, Predictor};
 use deltarule::network::{Inference, Network};
 use deltarule::run::cores;
 use deltarule::trainer::{Outcome, Snapshot, Trainer, Validation};
@@ -21,7 +22,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{Number, Widths, dataset, matrix, shaped};
+use crate::arrays::{self, Number, Widths, dataset, matrix, shaped};
 use crate::errors::to_python;
 use crate::left;
 use crate::plain_model::{self, Names};
@@ -38,8 +39,7 @@ pub struct Mlp {
     config: Config,
     widths: Widths,
     state: State,
-    /// Threads, of the process that made them: after a fork there are none.
-    pool: Option<(u32, Pool)>,
+    threads: Threads,
     /// What training told, for a diagnosis.
     record: Record,
 }
@@ -63,6 +63,14 @@ macro_rules! in_precision {
 struct Standing<F: Number> {
     network: Network<F>,
     left: Option<Snapshot<'static, F>>,
+    /// The network ready to answer a few rows on the caller's thread, until its weights change.
+    ready: Mutex<Option<Predictor<F>>>,
+}
+
+impl<F: Number> Standing<F> {
+    fn new(network: Network<F>) -> Self {
+        Self { network, left: None, ready: Mutex::default() }
+    }
 }
 
 // Python hands arguments over; there is nobody to borrow them from.
@@ -86,7 +94,14 @@ impl Mlp {
             Some("f64") => State::Double(drawn(&config, widths)?),
             _ => State::Single(drawn(&config, widths)?),
         };
-        Ok(Self { said: settings, config, widths, state, pool: None, record: Record::default() })
+        Ok(Self {
+            said: settings,
+            config,
+            widths,
+            state,
+            threads: Threads::default(),
+            record: Record::default(),
+        })
     }
 
     /// Changes settings between two trainings; weights and the optimizer's state stay.
@@ -95,7 +110,7 @@ impl Mlp {
         said.extend(settings);
         self.config = configured(&said)?;
         self.said = said;
-        self.pool = None;
+        self.threads = Threads::default();
         Ok(())
     }
 
@@ -141,8 +156,7 @@ impl Mlp {
         weight_val: Option<&Bound<'py, PyAny>>,
         on_epoch: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (config, widths) = (&self.config, self.widths);
-        let pool = own_pool(&mut self.pool, config);
+        let (config, widths, threads) = (&self.config, self.widths, &self.threads);
         let watch = Watch::new(on_epoch);
         let record = &mut self.record;
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
@@ -153,7 +167,10 @@ impl Mlp {
                 _ => return Err(PyValueError::new_err("x_val and y_val go together")),
             };
             py.detach(move || {
-                (standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record), watch)
+                let outcome = threads.with(config, |pool| {
+                    standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record)
+                });
+                (outcome, watch)
             })
         });
         let outcome = outcome.map_err(|error| to_python(&error))?;
@@ -164,25 +181,42 @@ impl Mlp {
     }
 
     /// The activated outputs of rows.
-    fn predict<'py>(&mut self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, pool) = (self.widths, own_pool(&mut self.pool, &self.config));
+    fn predict<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
         in_precision!(&self.state, standing => {
             let x = matrix("x", x, widths.inputs)?;
             let rows = x.shape()[0];
             let numbers = x.as_slice()?;
-            let outputs = py.detach(|| standing.predict(pool, numbers, rows));
+            let outputs = py.detach(|| threads.with(config, |pool| standing.predict(pool, numbers, rows)));
             shaped(py, &outputs, &[rows, widths.outputs])
+        })
+    }
+
+    /// As `predict`, at once, of a few finite rows in a C-contiguous matrix of either precision; None of anything else, which
+    /// is then to be looked at with care.
+    fn predict_few<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let widths = self.widths;
+        in_precision!(&self.state, standing => {
+            let Some(x) = arrays::few_rows(x, widths.inputs) else { return Ok(None) };
+            let rows = x.len() / widths.inputs;
+            let mut outputs = vec![Default::default(); rows * widths.outputs];
+            standing.answer(&x, &mut outputs);
+            shaped(py, &outputs, &[rows, widths.outputs]).map(Some)
         })
     }
 
     /// ∂(output)/∂x of each row.
     fn input_gradient<'py>(
-        &mut self,
+        &self,
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
         output: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, pool) = (self.widths, own_pool(&mut self.pool, &self.config));
+        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
         if output >= widths.outputs {
             let text = format!("output: expected a number below {}, got {output}", widths.outputs);
             return Err(PyValueError::new_err(text));
@@ -191,7 +225,7 @@ impl Mlp {
             let x = matrix("x", x, widths.inputs)?;
             let rows = x.shape()[0];
             let numbers = x.as_slice()?;
-            let gradient = py.detach(|| standing.input_gradient(pool, numbers, rows, output));
+            let gradient = py.detach(|| threads.with(config, |pool| standing.input_gradient(pool, numbers, rows, output)));
             shaped(py, &gradient, &[rows, widths.inputs])
         })
     }
@@ -204,7 +238,7 @@ impl Mlp {
     /// What is told of rows, as JSON, HTML or LaTeX: see `deltarule explain`. `y` has the classes' numbers, or the targets.
     #[pyo3(signature = (names, x, y, *, parameter=None, layer=None, output=None, top=3, depth=2, format="json"))]
     fn explain(
-        &mut self,
+        &self,
         py: Python<'_>,
         names: Names,
         x: &Bound<'_, PyAny>,
@@ -219,14 +253,16 @@ impl Mlp {
         let parameter = parameter.map(|(tensor, place)| Parameter { tensor, place });
         let question = Question { parameter, layer, output, reach: Reach { top, depth }, member: 1 };
         let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
-        let pool = own_pool(&mut self.pool, &self.config);
-        let told = py.detach(|| questions::explain(pool, &model, &table, &question, format));
+        let (config, threads) = (&self.config, &self.threads);
+        let told = py.detach(|| {
+            threads.with(config, |pool| questions::explain(pool, &model, &table, &question, format))
+        });
         told.map_err(|error| to_python(&error))
     }
 
     /// The gradient check of rows, as JSON: `most` parameters of each tensor, drawn by the network's sizes.
     fn check_gradients(
-        &mut self,
+        &self,
         py: Python<'_>,
         names: Names,
         x: &Bound<'_, PyAny>,
@@ -234,15 +270,15 @@ impl Mlp {
         most: usize,
     ) -> PyResult<String> {
         let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
-        let pool = own_pool(&mut self.pool, &self.config);
-        let told = py.detach(|| questions::check(pool, &model, &table, most));
+        let (config, threads) = (&self.config, &self.threads);
+        let told = py.detach(|| threads.with(config, |pool| questions::check(pool, &model, &table, most)));
         told.map_err(|error| to_python(&error))
     }
 
     /// What is wrong with the training that led here, as JSON: `x`, `y` and `weight` are its rows.
     #[pyo3(signature = (names, x, y, weight=None, *, x_val=None, y_val=None))]
     fn diagnose<'py>(
-        &mut self,
+        &self,
         py: Python<'py>,
         names: Names,
         x: &Bound<'py, PyAny>,
@@ -256,8 +292,7 @@ impl Mlp {
             return Err(PyValueError::new_err("nothing was recorded: the training was another process's"));
         }
         let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
-        let config = &self.config;
-        let pool = own_pool(&mut self.pool, config);
+        let (config, threads) = (&self.config, &self.threads);
         in_precision!(&self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
             let watched = match (x_val, y_val) {
@@ -266,7 +301,10 @@ impl Mlp {
             };
             let network = &standing.network;
             let told = py.detach(|| {
-                questions::diagnose(pool, config, &encoder, network, &mut record, &train, watched.as_ref())
+                let watched = watched.as_ref();
+                threads.with(config, |pool| {
+                    questions::diagnose(pool, config, &encoder, network, &mut record, &train, watched)
+                })
             });
             told.map_err(|error| to_python(&error))
         })
@@ -285,10 +323,13 @@ impl Mlp {
         };
         let widths = Widths { task, inputs: names.columns.len(), outputs };
         let state = match members {
-            Members::F32(mut networks) => State::Single(Standing { network: networks.remove(0), left: None }),
-            Members::F64(mut networks) => State::Double(Standing { network: networks.remove(0), left: None }),
+            Members::F32(mut networks) => State::Single(Standing::new(networks.remove(0))),
+            Members::F64(mut networks) => State::Double(Standing::new(networks.remove(0))),
         };
-        Ok((Self { said, config, widths, state, pool: None, record: Record::default() }, names))
+        Ok((
+            Self { said, config, widths, state, threads: Threads::default(), record: Record::default() },
+            names,
+        ))
     }
 
     /// How to make it again: what was said, and everything that training left.
@@ -326,17 +367,25 @@ fn drawn<F: Number>(config: &Config, widths: Widths) -> PyResult<Standing<F>> {
         resolve::loss(config)?;
         spec.build(config.seed.unwrap_or(0))
     };
-    Ok(Standing { network: draw().map_err(|error| to_python(&error))?, left: None })
+    Ok(Standing::new(draw().map_err(|error| to_python(&error))?))
 }
 
-/// The threads of this process.
-fn own_pool<'p>(pool: &'p mut Option<(u32, Pool)>, config: &Config) -> &'p Pool {
-    let here = process::id();
-    if pool.as_ref().is_none_or(|(process, _)| *process != here) {
-        // Threads of the process that this one was forked from cannot be joined.
-        std::mem::forget(pool.take());
+/// Threads, of the process that made them: after a fork there are none.
+#[derive(Default)]
+struct Threads(Mutex<Option<(u32, Pool)>>);
+
+impl Threads {
+    /// Does something with the pool, one caller after another; to be called without the global lock, which whoever has
+    /// the pool may be waiting for.
+    fn with<R>(&self, config: &Config, work: impl FnOnce(&Pool) -> R) -> R {
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = process::id();
+        if own.as_ref().is_none_or(|(process, _)| *process != here) {
+            // Threads of the process that this one was forked from cannot be joined.
+            std::mem::forget(own.take());
+        }
+        work(&own.get_or_insert_with(|| (here, Pool::new(config.threads.unwrap_or_else(cores)))).1)
     }
-    &pool.get_or_insert_with(|| (here, Pool::new(config.threads.unwrap_or_else(cores)))).1
 }
 
 impl Mlp {
@@ -403,6 +452,7 @@ impl<F: Number> Standing<F> {
             &mut |_, _| Ok(None),
         )?;
         self.left = Some(trainer.snapshot());
+        self.ready = Mutex::default();
         self.network = trainer.into_network();
         Ok(outcome)
     }
@@ -416,7 +466,15 @@ impl<F: Number> Standing<F> {
         self.network.params_mut().copy_from_slice(&params);
         self.network.buffers_mut().copy_from_slice(&buffers);
         self.left = left;
+        self.ready = Mutex::default();
         Ok(())
+    }
+
+    /// Answers a few rows.
+    fn answer(&self, x: &[F], outputs: &mut [F]) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let predictor = ready.get_or_insert_with(|| Predictor::on(self.network.clone(), Pool::new(1)));
+        predictor.predict_rows(x, &[], outputs);
     }
 
     fn predict(&self, pool: &Pool, x: &[F], rows: usize) -> Vec<F> {
@@ -470,6 +528,7 @@ impl<F: Number> Standing<F> {
             params[tensor.range.clone()].iter_mut().zip(array.as_array()).for_each(|(to, from)| *to = *from);
         }
         self.network.params_mut().copy_from_slice(&params);
+        self.ready = Mutex::default();
         if let Some(left) = &mut self.left {
             left.params.to_mut().copy_from_slice(&params);
         }

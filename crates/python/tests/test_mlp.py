@@ -296,6 +296,35 @@ def test_the_gradient_by_inputs_is_that_of_moving_them(iris):
             np.testing.assert_allclose(gradient[:, column], moved[:, output] / 2e-6, atol=1e-7)
 
 
+def test_rows_are_answered_alike_alone_and_together(iris):
+    X, y = iris
+    for precision in ("f32", "f64"):
+        model = MLPClassifier((9, 7), max_iter=20, precision=precision, random_state=0).fit(X, y)
+        together = model.predict_proba(X)
+        alone = np.vstack([model.predict_proba(X[row : row + 1]) for row in range(len(X))])
+        np.testing.assert_array_equal(alone, together)
+        np.testing.assert_array_equal(np.vstack([model.predict_proba([list(row)]) for row in X]), together)
+        model.coefs_ = [2 * w for w in model.coefs_]
+        assert not np.allclose(model.predict_proba(X[:1]), together[:1])
+        np.testing.assert_array_equal(model.predict_proba(X[:1]), model.predict_proba(X)[:1])
+    for wrong in (X[:1, :3], np.array([[np.nan, 0, 0, 0]]), X[0], X[:0]):
+        with pytest.raises(ValueError):
+            model.predict(wrong)
+
+
+def test_threads_may_ask_one_estimator(iris):
+    from concurrent.futures import ThreadPoolExecutor
+
+    X, y = iris
+    X = np.tile(X, (40, 1))
+    model = MLPClassifier(64, max_iter=3, random_state=0).fit(X, np.tile(y, 40))
+    expected = model.predict_proba(X)
+    with ThreadPoolExecutor(8) as executor:
+        asked = [executor.submit(model.predict_proba, X if number % 2 else X[:1]) for number in range(64)]
+        for number, answer in enumerate(asked):
+            np.testing.assert_array_equal(answer.result(), expected if number % 2 else expected[:1])
+
+
 # ── within scikit-learn ─────────────────────────────────────────────────────────────────────────────
 
 

@@ -248,7 +248,10 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         """
         outputs = self._predicted(X)
         if self.n_outputs_ == 1:
-            return np.hstack([1 - outputs, outputs])
+            both = np.empty((len(outputs), 2), dtype=outputs.dtype)
+            np.subtract(1, outputs[:, 0], out=both[:, 0])
+            both[:, 1] = outputs[:, 0]
+            return both
         return outputs
 
     def predict_log_proba(self, X: Any) -> Array:
