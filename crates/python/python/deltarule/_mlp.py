@@ -121,8 +121,11 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
     def _encoded(self, y: Array) -> Array:
         if self._task() == "multiclass":
             return np.searchsorted(self.classes_, y).astype(np.uint32)
-        binary = self._label_binarizer.transform(y)
-        return np.ascontiguousarray(binary, dtype=self._dtype)
+        if self._task() == "binary":
+            # Where there is one class alone, no row is of the second.
+            y = (y == self.classes_[1]) if len(self.classes_) > 1 else np.zeros(len(y))
+            y = y.reshape(-1, 1)
+        return np.ascontiguousarray(y, dtype=self._dtype)
 
     def _weights(self, y: Array, sample_weight: Any, X: Array) -> Array | None:
         weights = super()._weights(y, sample_weight, X)
@@ -228,8 +231,13 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         if self._task() == "multiclass":
             chosen: Array = self.classes_[outputs.argmax(axis=1)]
             return chosen
-        classes: Array = self._label_binarizer.inverse_transform(
-            outputs.ravel() if self.n_outputs_ == 1 else outputs
+        likely = outputs > 0.5
+        if self._task() == "multilabel":
+            return likely.astype(int)
+        classes: Array = (
+            self.classes_[likely[:, 0].astype(int)]
+            if len(self.classes_) > 1
+            else self.classes_[[0] * len(likely)]
         )
         return classes
 
