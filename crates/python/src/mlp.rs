@@ -108,9 +108,11 @@ impl Mlp {
     fn set(&mut self, settings: BTreeMap<String, String>) -> PyResult<()> {
         let mut said = self.said.clone();
         said.extend(settings);
-        self.config = configured(&said)?;
-        self.said = said;
-        self.threads = Threads::default();
+        let config = configured(&said)?;
+        if config.threads != self.config.threads {
+            self.threads = Threads::default();
+        }
+        (self.said, self.config) = (said, config);
         Ok(())
     }
 
