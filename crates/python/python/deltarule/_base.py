@@ -1,9 +1,10 @@
 """What `MLPClassifier` and `MLPRegressor` have in common: parameters become settings, rows become arrays, and an epoch's
 event becomes scikit-learn's attributes and stopping rules."""
 
+import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -15,12 +16,21 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ._core import Mlp
+from ._core import DeltaruleError, Mlp
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
 
 Array = npt.NDArray[Any]
 # A learning rate below this is taken for none, as in scikit-learn.
 _LEAST_RATE = 1e-6
+# Settings that a network is built with: where one of them changes, another is built and takes the weights over.
+_BUILT_WITH = ("activation", "dropout")
+# Settings that cannot change within one training, and the parameters they come from.
+_BEGUN_WITH = {"hidden": "hidden_layer_sizes", "normalization": "normalization", "output_activation": "loss"}
+
+
+def _kind_of_state(said: Mapping[str, str]) -> tuple[str, str, bool]:
+    """What the shape of an optimizer's state hangs on."""
+    return said["optimizer"], said.get("precision", "f32"), float(said.get("momentum", 0)) > 0
 
 
 def is_stochastic(estimator: Any) -> bool:
@@ -37,6 +47,9 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
     _score_name: str
     loss: str
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    best_loss_: float | None
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
@@ -65,7 +78,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     @property
     def _dtype(self) -> type[np.floating[Any]]:
-        return np.float64 if self.precision == "f64" else np.float32
+        # The network's: `set_params` may have changed the parameter since.
+        return np.float64 if getattr(self, "_precision", self.precision) == "f64" else np.float32
 
     def _rows(self, X: Array) -> Array:
         with np.errstate(over="ignore"):
@@ -83,17 +97,44 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         X: Any,
         y: Any,
         sample_weight: Any = None,
-        eval_set: tuple[Any, Any] | None = None,
+        eval_set: tuple[Any, ...] | None = None,
         incremental: bool = False,
     ) -> Self:
+        before = {
+            name: list(value) if name.endswith("_") and isinstance(value, list) else value
+            for name, value in self.__dict__.items()
+        }
+        trains = False
+        try:
+            self._precision = self.precision
+            ready = self._prepared(X, y, sample_weight, eval_set, incremental)
+            trains = True
+            self._train(*ready, incremental)
+        except Exception as error:
+            # What was learnt before stays. What a callback raises leaves what was learnt until then.
+            if not trains or isinstance(error, DeltaruleError):
+                self.__dict__.clear()
+                self.__dict__.update(before)
+            raise
+        return self
+
+    def _prepared(
+        self, X: Any, y: Any, sample_weight: Any, eval_set: tuple[Any, ...] | None, incremental: bool
+    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None] | None]:
+        """The network is made ready; what comes back are rows to train on and rows to measure on."""
         hidden = layers(self.hidden_layer_sizes)
+        for callback in self.callbacks or ():
+            if not callable(callback):
+                raise TypeError(f"callbacks: expected callables, got {callback!r}")
+        if incremental and self.early_stopping and eval_set is None:
+            raise ValueError("partial_fit does not support early_stopping without an eval_set")
         first = not hasattr(self, "_mlp") or not (self.warm_start or incremental)
         X, y = self._checked(X, y, first, incremental)
         weights = self._weights(y, sample_weight, X)
         random_state = check_random_state(self.random_state)
         start = self._drawn(random_state, [X.shape[1], *hidden, self._outputs(y)]) if first else []
         watched = self._watched_rows(eval_set)
-        if watched is None and self.early_stopping and not incremental:
+        if watched is None and self.early_stopping and self.solver != "lbfgs":
             X, y, weights, watched = self._held_out(X, y, weights, random_state)
         said = self._said(X.shape[0], weights, watched, first, incremental)
         if first:
@@ -102,9 +143,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         else:
             said["seed"] = self._mlp.settings["seed"]
             self._go_on(said)
+            if not incremental:
+                self._rate = self.learning_rate_init
+        if self.early_stopping and watched is not None and self.validation_scores_ is None:
+            self.validation_scores_, self.best_validation_score_, self.best_loss_ = [], -np.inf, None
         self._base_rate = float(said.get("learning_rate", 1.0))
-        self._train(X, y, weights, watched, incremental)
-        return self
+        return X, y, weights, watched
 
     def _said(
         self,
@@ -125,8 +169,9 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             batch_weight=batch_rows if weights is None else batch_rows * float(weights.mean()),
             loss=self._loss_settings(),
         )
-        if self.n_jobs is not None and self.n_jobs > 0:
-            said["threads"] = str(self.n_jobs)
+        if self.n_jobs is not None and self.n_jobs != -1:
+            left_free = (os.cpu_count() or 1) + 1 + self.n_jobs  # of a negative number, as in joblib
+            said["threads"] = str(self.n_jobs if self.n_jobs > 0 else max(1, left_free))
         if self.early_stopping and watched is not None:
             # The core keeps the best epoch's weights; when it is enough is said here.
             said["early_stopping"] = self._watched_figure()
@@ -136,6 +181,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _drawn(self, random_state: Any, units: list[int]) -> list[Array]:
         """Start weights and biases, the same numbers that scikit-learn draws (Glorot & Bengio 2010)."""
         each = self.activation if isinstance(self.activation, (list, tuple)) else [self.activation]
+        each = each or ["identity"]
         drawn = []
         for layer, (fan_in, fan_out) in enumerate(pairwise(units)):
             activation = each[min(layer, len(each) - 1)]
@@ -160,18 +206,33 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
         self._no_improvement = 0
-        watches = bool(self.early_stopping)
-        self.validation_scores_: list[float] | None = [] if watches else None
-        self.best_validation_score_ = -np.inf if watches else None
-        self.best_loss_ = None if watches else np.inf
+        self._precision = self.precision
+        self.validation_scores_ = self.best_validation_score_ = None
+        self.best_loss_ = np.inf
 
     def _go_on(self, said: dict[str, str]) -> None:
-        if said["optimizer"] == self._mlp.settings["optimizer"]:
+        # A file's settings have spaces after commas.
+        had = {setting: text.replace(", ", ",") for setting, text in self._mlp.settings.items()}
+        for setting, parameter in _BEGUN_WITH.items():
+            began, now = had.get(setting, "none"), said.get(setting, "none")
+            if began != now:
+                raise ValueError(
+                    f"{parameter}: a training that goes on has the layers it began with; "
+                    f"expected {setting} {began}, got {now}"
+                )
+        alike = _kind_of_state(said) == _kind_of_state(had)
+        # A setting that is no longer said would stay.
+        if alike and had.keys() <= said.keys() and all(said.get(s) == had.get(s) for s in _BUILT_WITH):
             self._mlp.set(said)
             return
-        # Another solver has another state: the weights alone go on.
         fresh = Mlp(said, self._task(), self.n_features_in_, self.n_outputs_)
-        fresh.set_tensors(self._mlp.tensors())
+        _, _, left = self._mlp.__reduce__()
+        if not alike:
+            # Another solver has another state: the weights, and the statistics of a normalisation, alone go on.
+            left = {name: left[name].astype(self._dtype) for name in ("params", "buffers")}
+        if "early_stopping" not in said:
+            left.pop("best", None)
+        fresh.__setstate__(left)
         self._mlp = fresh
 
     @abstractmethod
@@ -181,11 +242,14 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _watched_figure(self) -> str:
         return self._score_name if self.early_stopping is True else str(self.early_stopping)
 
-    def _watched_rows(self, eval_set: tuple[Any, Any] | None) -> tuple[Array, Array, Array | None] | None:
+    def _watched_rows(self, eval_set: tuple[Any, ...] | None) -> tuple[Array, Array, Array | None] | None:
         if eval_set is None:
             return None
-        X, y = self._checked(*eval_set, False, True)
-        return self._rows(X), self._encoded(y), None
+        if not isinstance(eval_set, (tuple, list)) or len(eval_set) not in (2, 3):
+            raise ValueError("eval_set: expected (X, y) or (X, y, sample_weight)")
+        X, y = self._checked(eval_set[0], eval_set[1], False, True)
+        weights = BaseMLP._weights(self, y, eval_set[2], X) if len(eval_set) == 3 else None
+        return self._rows(X), self._encoded(y), weights
 
     def _held_out(
         self, X: Array, y: Array, weights: Array | None, random_state: Any
@@ -212,7 +276,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if self.batch_size > rows and not incremental:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=4,
+                stacklevel=7,
             )
         return int(np.clip(self.batch_size, 1, rows))
 
@@ -239,14 +303,14 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 on_epoch=lambda event: self._after_epoch(event, rows),
             )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
             return
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
             warnings.warn(
                 f"{limit} ({self.max_iter}) reached and the optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
@@ -269,18 +333,33 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             return True
         if self.solver == "lbfgs":
             return False
-        if self.learning_rate == "invscaling":
+        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that.
+        learning_rate = "constant" if self.solver == "adam" else self.learning_rate
+        if learning_rate == "invscaling":
             self._rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
         if self._no_improvement > self.n_iter_no_change:
-            if self.learning_rate != "adaptive" or self._rate <= _LEAST_RATE:
+            stops = learning_rate != "adaptive" or self._rate <= _LEAST_RATE
+            if self.verbose:
+                what = "Training loss" if figures is None or not self.early_stopping else "Validation score"
+                then = "Stopping." if stops else f"Setting learning rate to {self._rate / 5.0:f}"
+                print(
+                    f"{what} did not improve more than tol={self.tol:f} for "
+                    f"{self.n_iter_no_change} consecutive epochs. {then}"
+                )
+            if stops:
                 return True
             self._rate /= 5.0
             self._no_improvement = 0
-        return False if self.learning_rate == "constant" else self._rate / self._base_rate
+        return False if learning_rate == "constant" else self._rate / self._base_rate
 
     def _improves(self, figures: dict[str, float] | None) -> bool:
         if self.early_stopping and figures is not None:
             name = self._watched_figure()
+            if name not in figures:
+                raise ValueError(
+                    f"early_stopping={name!r}: rows of one class only have no such score; "
+                    "watch another one, or rows of each class"
+                )
             score = figures[name] if name not in LOWER_IS_BETTER else -figures[name]
             assert self.validation_scores_ is not None and self.best_validation_score_ is not None
             self.validation_scores_.append(score)
@@ -326,15 +405,18 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def intercepts_(self, arrays: Sequence[Any]) -> None:
         self._set_tensors(".b", arrays)
 
+    def _asked_rows(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return self._rows(validate_data(self, X, dtype=(np.float64, np.float32), reset=False))
+
     def _predicted(self, X: Any) -> Array:
         # A row at a time is what a service asks for: looking at it would take ten times as long as answering.
         if "_mlp" in self.__dict__ and "feature_names_in_" not in self.__dict__:
             outputs = self._mlp.predict_few(X)
             if outputs is not None:
                 return outputs
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return self._mlp.predict(self._rows(X))
+        rows = self._asked_rows(X)
+        return self._mlp.predict(rows)
 
     def input_gradient(self, X: Any, output: int = 0) -> Array:
         """Gradient of an output with respect to each input.
@@ -352,6 +434,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         gradient : ndarray of shape (n_samples, n_features)
             ∂ŷ/∂x of each row.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return self._mlp.input_gradient(self._rows(X), output)
+        rows = self._asked_rows(X)
+        if not 0 <= output < self.n_outputs_:
+            raise ValueError(f"output: expected a number from 0 to {self.n_outputs_ - 1}, got {output}")
+        return self._mlp.input_gradient(rows, output)

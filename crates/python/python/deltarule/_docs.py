@@ -10,19 +10,21 @@ Parameters
 """
 
 _SHARED = """hidden_layer_sizes : int or array-like of int, default=(100,)
-    Units of each hidden layer, one at least.
+    Units of each hidden layer; an empty tuple for a network without.
 activation : str or list of str, default='relu'
     Activation of the hidden layers, or one for each: 'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu',
     'selu', 'gelu', 'silu', 'mish', 'softplus'.
 solver : str, default='adam'
     'lbfgs'; 'sgd' with `momentum`; 'adam'; and 'momentum', 'nesterov', 'rmsprop', 'adamw', 'rprop'.
 alpha : float, default=0.0001
-    Strength of the penalty alpha/2·Σw², divided by the rows in a batch.
+    Strength of the penalty alpha/2·Σw², divided by the rows in a batch (by their weight, where rows have one). Of
+    'adamw', that of the decoupled decay.
 batch_size : int or 'auto', default='auto'
     Rows in a step; 'auto' is 200, or all rows where there are fewer.
 learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
     'invscaling' divides the rate by the `power_t`-th power of the rows seen, after each epoch; 'adaptive' by 5
-    where `n_iter_no_change` epochs brought nothing.
+    where `n_iter_no_change` epochs brought nothing. Without effect on 'adam' and 'lbfgs', as in scikit-learn. A
+    momentum holds gradients, not steps: a new rate counts for all of it at once, in scikit-learn only bit by bit.
 learning_rate_init : float, default=0.001
     η, the length of a step.
 power_t : float, default=0.5
@@ -34,7 +36,8 @@ shuffle : bool, default=True
 random_state : int, RandomState or None, default=None
     Where the start weights, the orders, and the split of early stopping come from.
 tol : float, default=1e-4
-    By how much an epoch must be better to count as better.
+    By how much an epoch must be better to count as better. Without effect on 'lbfgs', which ends where the gradient
+    is flat.
 verbose : bool, default=False
     Whether each epoch's loss is printed.
 warm_start : bool, default=False
@@ -45,13 +48,14 @@ nesterovs_momentum : bool, default=True
     Whether the momentum of 'sgd' is Nesterov's.
 early_stopping : bool or str, default=False
     Whether training ends, with the best epoch's weights, where the score on rows that are not trained on gets no
-    better for `n_iter_no_change` epochs. A string names the score: {scores}.
+    better for `n_iter_no_change` epochs. A string names the score: {scores}. 'lbfgs' sets no rows apart and stops
+    by itself; with an `eval_set` it keeps the best iteration's weights. `partial_fit` takes it with an `eval_set`.
 validation_fraction : float, default=0.1
     Share of the rows that early stopping sets apart, where `fit` is given no `eval_set`.
 beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
     Of 'adam' and 'adamw'; `epsilon` of 'rmsprop', too.
 n_iter_no_change : int, default=10
-    Epochs without something better before training ends.
+    Epochs without something better before training ends. Without effect on 'lbfgs'.
 max_fun : int, default=15000
     Taken for the sake of code that sets it: an iteration of 'lbfgs' is bounded by `max_iter` alone.
 """
@@ -66,7 +70,7 @@ callbacks : list of callable, default=None
 precision : {'f32', 'f64'}, default='f32'
     What training computes with.
 n_jobs : int, default=None
-    Threads; all cores by default. The outcome does not depend on it.
+    Threads; all cores by default, and of a negative number as in joblib. The outcome does not depend on it.
 
 Attributes
 ----------
@@ -90,8 +94,10 @@ n_features_in_, feature_names_in_ : int, ndarray of str
 Notes
 -----
 The same `random_state` draws the same start weights as scikit-learn's, and sets the same rows apart for early
-stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty. Adam divides by √v̂ + ε with the bias-corrected v̂, as its paper does. Numbers are those of
-single precision unless `precision` says otherwise.
+stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty, and of several targets
+their sum, not their mean; weighted rows count by their weight. Adam divides by √v̂ + ε with the bias-corrected v̂, as
+its paper does. Numbers are those of single precision unless `precision` says otherwise. A training that fails leaves
+the estimator as it was.
 
 Examples
 --------

@@ -49,7 +49,7 @@ def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
     Returns
     -------
     estimator : MLPClassifier or MLPRegressor
-        A fitted one. Of its parameters, those of the network are the file's.
+        A fitted one. Of its parameters, those of the network and a regressor's loss are the file's.
 
     Raises
     ------
@@ -59,14 +59,21 @@ def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
     mlp, names = Mlp.load(fspath(path))
     columns, classes, are_numbers = names["columns"], names["classes"], names["are_numbers"]
     said = mlp.settings
-    hidden = tuple(int(units) for units in said["hidden"].split(","))
+    hidden = () if said["hidden"] == "none" else tuple(int(units) for units in said["hidden"].split(","))
     network: dict[str, Any] = {
         "hidden_layer_sizes": hidden,
-        "activation": _of_each_layer(said["activation"]),
         "precision": said.get("precision", "f32"),
     }
+    if hidden:
+        network["activation"] = _of_each_layer(said["activation"])
+    if said.get("normalization", "none") != "none":
+        network["normalization"] = said["normalization"]
     estimator: MLPClassifier | MLPRegressor
     if mlp.task == "regression":
+        # What it is to learn if it goes on.
+        names = {"absolute": "absolute_error", "pinball": "quantile"}
+        network["loss"] = names.get(said["cost"], said["cost"])
+        network.update({name: float(said[name]) for name in ("huber_delta", "quantile") if name in said})
         estimator = MLPRegressor(**network)
     else:
         estimator = MLPClassifier(**network)

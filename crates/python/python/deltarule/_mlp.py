@@ -159,7 +159,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, ...] | None = None
     ) -> Self:
         """Train on rows and their classes.
 
@@ -171,7 +171,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
             Their classes, or an indicator of their labels.
         sample_weight : array-like of shape (n_samples,), default=None
             What each row weighs in the cost.
-        eval_set : tuple (X, y), default=None
+        eval_set : tuple (X, y) or (X, y, sample_weight), default=None
             Rows that are measured on after each epoch, instead of a share of the training rows.
 
         Returns
@@ -189,7 +189,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         sample_weight: Any = None,
         classes: Any = None,
         *,
-        eval_set: tuple[Any, Any] | None = None,
+        eval_set: tuple[Any, ...] | None = None,
     ) -> Self:
         """Train for one pass over the rows, from where the last one ended.
 
@@ -203,13 +203,17 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
             What each row weighs in the cost.
         classes : array of shape (n_classes,), default=None
             All classes; needed in the first call.
-        eval_set : tuple (X, y), default=None
+        eval_set : tuple (X, y) or (X, y, sample_weight), default=None
             Rows that are measured on after the pass.
 
         Returns
         -------
         self : MLPClassifier
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once; give partial_fit the classes' weights as a dict"
+            )
         if _check_partial_fit_first_call(self, classes):
             labels = y if type_of_target(y).startswith("multilabel") else classes
             self._label_binarizer = LabelBinarizer().fit(labels)
@@ -383,7 +387,13 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         return said
 
     def _encoded(self, y: Array) -> Array:
-        return np.ascontiguousarray(y.reshape(len(y), -1), dtype=self._dtype)
+        with np.errstate(over="ignore"):
+            targets = np.ascontiguousarray(y.reshape(len(y), -1), dtype=self._dtype)
+        if not np.isfinite(targets).all():
+            raise ValueError(
+                "y has numbers too large for single precision; scale them, or say precision='f64'."
+            )
+        return targets
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
         X, y = validate_data(
@@ -399,7 +409,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, ...] | None = None
     ) -> Self:
         """Train on rows and their targets.
 
@@ -411,7 +421,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
             What each row weighs in the cost.
-        eval_set : tuple (X, y), default=None
+        eval_set : tuple (X, y) or (X, y, sample_weight), default=None
             Rows that are measured on after each epoch, instead of a share of the training rows.
 
         Returns
@@ -423,7 +433,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, ...] | None = None
     ) -> Self:
         """Train for one pass over the rows, from where the last one ended.
 
@@ -435,7 +445,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
             What each row weighs in the cost.
-        eval_set : tuple (X, y), default=None
+        eval_set : tuple (X, y) or (X, y, sample_weight), default=None
             Rows that are measured on after the pass.
 
         Returns

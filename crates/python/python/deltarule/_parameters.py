@@ -54,13 +54,20 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "normalization": [StrOptions({"batch", "layer"}), None],
     "callbacks": [list, tuple, None],
     "precision": [StrOptions({"f32", "f64"})],
-    "n_jobs": [Integral, None],
+    "n_jobs": [
+        Interval(Integral, None, -1, closed="right"),
+        Interval(Integral, 1, None, closed="left"),
+        None,
+    ],
 }
 
 
 def layers(sizes: Any) -> list[int]:
     """The hidden layers' units."""
-    units = [int(size) for size in np.atleast_1d(np.asarray(sizes, dtype=object))]
+    given = list(np.atleast_1d(np.asarray(sizes, dtype=object)))
+    if any(not isinstance(size, Real) or float(size) % 1 != 0 for size in given):
+        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {given}.")
+    units = [int(size) for size in given]
     if any(size <= 0 for size in units):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {units}.")
     return units
@@ -101,18 +108,18 @@ def settings(
     hidden = layers(parameters["hidden_layer_sizes"])
     solver = optimizer(parameters["solver"], parameters["momentum"], parameters["nesterovs_momentum"])
     said = {
-        "hidden": ",".join(str(units) for units in hidden),
-        "activation": _of_each_layer("activation", parameters["activation"], len(hidden)),
-        "dropout": _of_each_layer("dropout", parameters["dropout"], len(hidden)),
+        "hidden": ",".join(str(units) for units in hidden) or "none",
         "optimizer": solver,
-        "l2": repr(float(parameters["alpha"]) / batch_weight),
+        # AdamW's penalty is the same one, taken from the weights past the moments (Loshchilov & Hutter 2019).
+        "weight_decay" if solver == "adamw" else "l2": repr(float(parameters["alpha"]) / batch_weight),
         "batch_size": str(batch_rows),
         "shuffle": str(bool(parameters["shuffle"])).lower(),
         "precision": parameters["precision"],
         **loss,
     }
-    if not hidden:
-        raise ValueError("hidden_layer_sizes: expected at least one hidden layer")
+    if hidden:
+        said["activation"] = _of_each_layer("activation", parameters["activation"], len(hidden))
+        said["dropout"] = _of_each_layer("dropout", parameters["dropout"], len(hidden))
     if parameters["normalization"] is not None:
         said["normalization"] = parameters["normalization"]
     if solver == "lbfgs":

@@ -151,7 +151,7 @@ class AnsweringMLP(BaseMLP):
         return receipt
 
     def diagnose(
-        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, Any] | None = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: tuple[Any, ...] | None = None
     ) -> list[dict[str, Any]]:
         """Say what is wrong with the training that led here.
 
