@@ -18,7 +18,7 @@ use deltarule::run::cores;
 use deltarule::trainer::{Outcome, Snapshot, Trainer, Validation};
 use deltarule::{Pool, Task};
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -337,7 +337,10 @@ impl Mlp {
     /// How to make it again: what was said, and everything that training left.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, MadeOf, Bound<'py, PyDict>)> {
         let py = slf.py();
-        let this = slf.borrow();
+        // In the midst of a training there is no state to take down.
+        let this = slf.try_borrow().map_err(|_| {
+            PyRuntimeError::new_err("the network is in training; copy it when the training has ended")
+        })?;
         let made_of =
             (this.said.clone(), this.widths.task.name().to_owned(), this.widths.inputs, this.widths.outputs);
         let left = in_precision!(&this.state, standing => {
