@@ -248,7 +248,7 @@ def test_a_network_in_training_is_not_copied(iris):
 
     def copy_it(event):
         with pytest.raises(RuntimeError, match="in training"):
-            pickle.dumps(model)
+            copy.deepcopy(model)
         refused.append(event["epoch"])
 
     model = MLPClassifier(8, max_iter=2, callbacks=[copy_it], random_state=0)
