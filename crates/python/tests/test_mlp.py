@@ -434,6 +434,8 @@ def test_ctrl_c_is_heard_and_leaves_a_model():
 import os, signal, threading, time, warnings
 import numpy as np
 from deltarule import MLPClassifier
+# What a shell starts in the background ignores the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(20000, 50)); y = (X[:, 0] > 0).astype(int)
 model = MLPClassifier((256, 256), max_iter=100000, tol=0, n_iter_no_change=np.inf, random_state=0)
 sent = []
