@@ -326,9 +326,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self.validation_loss_curve_.append(figures["cost"])
         improves = self._improves(figures)
         self._no_improvement = 0 if improves else self._no_improvement + 1
-        answers = [
-            callback(event) for callback in self.callbacks or ()
-        ]  # each is called, whatever others say
+        # Each is called, whatever others say.
+        answers = [callback(event) for callback in self.callbacks or ()]
         if any(answers):
             return True
         if self.solver == "lbfgs":

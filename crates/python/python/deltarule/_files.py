@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.validation import check_is_fitted
 
 from ._core import Mlp
 from ._mlp import MLPClassifier, MLPRegressor
@@ -34,7 +33,6 @@ def save(estimator: MLPClassifier | MLPRegressor, path: str | PathLike[str]) -> 
     >>> print(*deltarule.load("xor.safetensors").predict(X))
     no yes yes no
     """
-    check_is_fitted(estimator)
     estimator._mlp.save(fspath(path), estimator._names())
 
 
@@ -71,8 +69,8 @@ def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
     estimator: MLPClassifier | MLPRegressor
     if mlp.task == "regression":
         # What it is to learn if it goes on.
-        names = {"absolute": "absolute_error", "pinball": "quantile"}
-        network["loss"] = names.get(said["cost"], said["cost"])
+        costs = {"absolute": "absolute_error", "pinball": "quantile"}
+        network["loss"] = costs.get(said["cost"], said["cost"])
         network.update({name: float(said[name]) for name in ("huber_delta", "quantile") if name in said})
         estimator = MLPRegressor(**network)
     else:
