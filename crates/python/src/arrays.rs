@@ -1,12 +1,13 @@
 //! NumPy's arrays as the library's rows, and back.
 
-use deltarule::dataset::{Dataset, Targets};
+use deltarule::dataset::{Dataset, Embedded, InputShape, Targets};
 use deltarule::{Real, Task};
 use numpy::{
     Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 /// A number of either precision, in the network and in an array.
 pub trait Number: Real + Element {
@@ -81,22 +82,106 @@ fn weights<F: Number>(array: &Bound<'_, PyAny>, rows: usize) -> PyResult<Vec<F>>
 }
 
 /// What a network is: its task, and the widths of its rows.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Widths {
     pub task: Task,
-    pub inputs: usize,
+    pub input: InputShape,
     pub outputs: usize,
+}
+
+/// What a network takes in a row: so many numbers; or numbers, learnt tables (rows, numbers in a row) and one-hot groups
+/// (categories), as an encoder gives them.
+#[derive(FromPyObject, IntoPyObject)]
+pub enum Inputs {
+    Numbers(usize),
+    Encoded((usize, Vec<(usize, usize)>, Vec<usize>)),
+}
+
+impl Inputs {
+    pub fn of(shape: &InputShape) -> Self {
+        if shape.codes() == 0 {
+            return Self::Numbers(shape.dense);
+        }
+        let tables = shape.embedded.iter().map(|table| (table.cardinality, table.dimension)).collect();
+        Self::Encoded((shape.dense, tables, shape.one_hot.clone()))
+    }
+
+    pub fn shape(self) -> InputShape {
+        match self {
+            Self::Numbers(dense) => InputShape::dense(dense),
+            Self::Encoded((dense, tables, one_hot)) => InputShape {
+                dense,
+                embedded: tables
+                    .into_iter()
+                    .map(|(cardinality, dimension)| Embedded { cardinality, dimension })
+                    .collect(),
+                one_hot,
+            },
+        }
+    }
+}
+
+/// Rows of an input: numbers, and codes where the network takes any.
+pub struct Rows<'py, F: Number> {
+    dense: PyReadonlyArray2<'py, F>,
+    codes: Option<PyReadonlyArray2<'py, u32>>,
+}
+
+impl<'py, F: Number> Rows<'py, F> {
+    /// A matrix, or a matrix of numbers and one of codes.
+    pub fn of(what: &str, x: &Bound<'py, PyAny>, shape: &InputShape) -> PyResult<Self> {
+        let (dense, codes) = match x.cast::<PyTuple>() {
+            Ok(both) if both.len() == 2 => (both.get_item(0)?, Some(both.get_item(1)?)),
+            _ => (x.clone(), None),
+        };
+        let dense = matrix(what, &dense, shape.dense)?;
+        let codes = match codes {
+            Some(codes) => {
+                let codes: PyReadonlyArray2<'py, u32> = codes.extract().map_err(|_| {
+                    PyTypeError::new_err(format!("{what}: expected codes in a matrix of uint32"))
+                })?;
+                let wanted = [dense.shape()[0], shape.codes()];
+                if codes.shape() != wanted || !codes.is_c_contiguous() {
+                    let got = codes.shape();
+                    return Err(PyValueError::new_err(format!(
+                        "{what}: expected codes of shape {wanted:?}, got {got:?}"
+                    )));
+                }
+                Some(codes)
+            }
+            None if shape.codes() > 0 => {
+                let codes = shape.codes();
+                return Err(PyTypeError::new_err(format!(
+                    "{what}: expected numbers and {codes} codes of each row"
+                )));
+            }
+            None => None,
+        };
+        Ok(Self { dense, codes })
+    }
+
+    pub fn count(&self) -> usize {
+        self.dense.shape()[0]
+    }
+
+    pub fn dense(&self) -> PyResult<&[F]> {
+        Ok(self.dense.as_slice()?)
+    }
+
+    pub fn codes(&self) -> PyResult<&[u32]> {
+        self.codes.as_ref().map_or(Ok(&[]), |codes| Ok(codes.as_slice()?))
+    }
 }
 
 /// Rows to learn from or to be measured on.
 pub fn dataset<F: Number>(
-    widths: Widths,
+    widths: &Widths,
     x: &Bound<'_, PyAny>,
     y: &Bound<'_, PyAny>,
     weight: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Dataset<F>> {
-    let x = matrix::<F>("x", x, widths.inputs)?;
-    let rows = x.shape()[0];
+    let x = Rows::<F>::of("x", x, &widths.input)?;
+    let rows = x.count();
     let targets = if widths.task == Task::Multiclass {
         let codes: PyReadonlyArray1<'_, u32> = y
             .extract()
@@ -118,7 +203,8 @@ pub fn dataset<F: Number>(
     if of_targets != rows {
         return Err(PyValueError::new_err(format!("y: expected {rows} rows as in x, got {of_targets}")));
     }
-    let mut dataset = Dataset::from_dense(widths.inputs, x.as_slice()?.to_vec(), targets);
+    let mut dataset = Dataset::from_dense(widths.input.dense, x.dense()?.to_vec(), targets);
+    (dataset.code_width, dataset.codes) = (widths.input.codes(), x.codes()?.to_vec());
     dataset.weights = weight.map(|weight| weights(weight, rows)).transpose()?;
     Ok(dataset)
 }
@@ -130,4 +216,13 @@ pub fn shaped<'py, F: Number>(
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyAny>> {
     Ok(PyArray1::from_slice(py, numbers).reshape(shape.to_vec())?.into_any())
+}
+
+/// The same of numbers that are given away.
+pub fn owned<'py, T: Element>(
+    py: Python<'py>,
+    numbers: Vec<T>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(PyArray1::from_vec(py, numbers).reshape(shape.to_vec())?.into_any())
 }

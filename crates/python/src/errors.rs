@@ -3,7 +3,7 @@
 use deltarule::{Error, ErrorKind};
 use pyo3::PyErr;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyException, PyFileNotFoundError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyException, PyFileNotFoundError, PyMemoryError, PyOSError, PyValueError};
 
 create_exception!(
     deltarule,
@@ -26,5 +26,13 @@ pub fn to_python(error: &Error) -> PyErr {
         | ErrorKind::UnusableTarget { .. }
         | ErrorKind::UnusableColumn { .. } => PyValueError::new_err(text),
         _ => DeltaruleError::new_err(text),
+    }
+}
+
+/// The exception for a table that somebody passed: whatever is wrong with it is a `ValueError`.
+pub fn of_table(error: &Error) -> PyErr {
+    match error.kind() {
+        ErrorKind::NotEnoughMemory { .. } => PyMemoryError::new_err(error.to_string()),
+        _ => PyValueError::new_err(error.to_string()),
     }
 }

@@ -2,11 +2,13 @@
 //! become settings, events become dictionaries, errors become exceptions.
 
 mod arrays;
+mod encoder;
 mod errors;
 mod left;
 mod mlp;
 mod plain_model;
 mod questions;
+mod table;
 mod watch;
 
 use pyo3::prelude::*;
@@ -16,5 +18,7 @@ use pyo3::prelude::*;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("DeltaruleError", module.py().get_type::<errors::DeltaruleError>())?;
+    module.add_class::<encoder::Encoder>()?;
+    module.add_class::<table::Table>()?;
     module.add_class::<mlp::Mlp>()
 }

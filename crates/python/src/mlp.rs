@@ -6,7 +6,7 @@ use std::process;
 use std::sync::{Mutex, PoisonError};
 
 use deltarule::config::{Config, resolve};
-use deltarule::dataset::{Batch, Dataset, InputShape, TargetsView};
+use deltarule::dataset::{Batch, Dataset, TargetsView};
 use deltarule::event::{EndReason, Event, Figures, Observer};
 use deltarule::explain::{Parameter, Question, Reach};
 use deltarule::health::Record;
@@ -22,7 +22,8 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arrays::{self, Number, Widths, dataset, matrix, shaped};
+use crate::arrays::{self, Inputs, Number, Rows, Widths, dataset, shaped};
+use crate::encoder::Encoder;
 use crate::errors::to_python;
 use crate::left;
 use crate::plain_model::{self, Names};
@@ -78,21 +79,23 @@ impl<F: Number> Standing<F> {
 #[pymethods]
 impl Mlp {
     /// A network with weights drawn by the settings' seed. `settings` are names and texts of `deltarule train`'s
-    /// settings, all that training needs; `task` is regression, binary, multiclass or multilabel.
+    /// settings, all that training needs; `task` is regression, binary, multiclass or multilabel; `inputs` are numbers in a
+    /// row, or what an encoder gives. What is called `x` is then a matrix of numbers, or one of numbers and one of codes.
     #[new]
-    fn new(settings: BTreeMap<String, String>, task: &str, inputs: usize, outputs: usize) -> PyResult<Self> {
+    fn new(settings: BTreeMap<String, String>, task: &str, inputs: Inputs, outputs: usize) -> PyResult<Self> {
         let Some(known) = Task::ALL.into_iter().find(|known| known.name() == task) else {
             let names = Task::ALL.map(Task::name).join(", ");
             return Err(PyValueError::new_err(format!("task: expected one of {names}, got {task:?}")));
         };
-        if inputs == 0 || outputs == 0 {
+        let input = inputs.shape();
+        if input.fan_in() == 0 || outputs == 0 {
             return Err(PyValueError::new_err("a network has at least one input and one output"));
         }
-        let widths = Widths { task: known, inputs, outputs };
+        let widths = Widths { task: known, input, outputs };
         let config = configured(&settings)?;
         let state = match config.precision.as_deref() {
-            Some("f64") => State::Double(drawn(&config, widths)?),
-            _ => State::Single(drawn(&config, widths)?),
+            Some("f64") => State::Double(drawn(&config, &widths)?),
+            _ => State::Single(drawn(&config, &widths)?),
         };
         Ok(Self {
             said: settings,
@@ -128,6 +131,12 @@ impl Mlp {
         self.widths.task.name()
     }
 
+    /// What it takes in a row.
+    #[getter]
+    fn inputs(&self) -> Inputs {
+        Inputs::of(&self.widths.input)
+    }
+
     /// Units of the last layer.
     #[getter]
     fn outputs(&self) -> usize {
@@ -158,7 +167,7 @@ impl Mlp {
         weight_val: Option<&Bound<'py, PyAny>>,
         on_epoch: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (config, widths, threads) = (&self.config, self.widths, &self.threads);
+        let (config, widths, threads) = (&self.config, &self.widths, &self.threads);
         let watch = Watch::new(on_epoch);
         let record = &mut self.record;
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
@@ -184,12 +193,11 @@ impl Mlp {
 
     /// The activated outputs of rows.
     fn predict<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
+        let (widths, config, threads) = (&self.widths, &self.config, &self.threads);
         in_precision!(&self.state, standing => {
-            let x = matrix("x", x, widths.inputs)?;
-            let rows = x.shape()[0];
-            let numbers = x.as_slice()?;
-            let outputs = py.detach(|| threads.with(config, |pool| standing.predict(pool, numbers, rows)));
+            let x = Rows::of("x", x, &widths.input)?;
+            let (rows, dense, codes) = (x.count(), x.dense()?, x.codes()?);
+            let outputs = py.detach(|| threads.with(config, |pool| standing.predict(pool, dense, codes, rows)));
             shaped(py, &outputs, &[rows, widths.outputs])
         })
     }
@@ -201,50 +209,57 @@ impl Mlp {
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let widths = self.widths;
+        let (width, widths) = (self.widths.input.dense, &self.widths);
+        if widths.input.codes() > 0 {
+            return Ok(None);
+        }
         in_precision!(&self.state, standing => {
-            let Some(x) = arrays::few_rows(x, widths.inputs) else { return Ok(None) };
-            let rows = x.len() / widths.inputs;
+            let Some(x) = arrays::few_rows(x, width) else { return Ok(None) };
+            let rows = x.len() / width;
             let mut outputs = vec![Default::default(); rows * widths.outputs];
             standing.answer(&x, &mut outputs);
             shaped(py, &outputs, &[rows, widths.outputs]).map(Some)
         })
     }
 
-    /// ∂(output)/∂x of each row.
+    /// ∂(output)/∂x of each row's numbers.
     fn input_gradient<'py>(
         &self,
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
         output: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
+        let (widths, config, threads) = (&self.widths, &self.config, &self.threads);
         if output >= widths.outputs {
             let text = format!("output: expected a number below {}, got {output}", widths.outputs);
             return Err(PyValueError::new_err(text));
         }
         in_precision!(&self.state, standing => {
-            let x = matrix("x", x, widths.inputs)?;
-            let rows = x.shape()[0];
-            let numbers = x.as_slice()?;
-            let gradient = py.detach(|| threads.with(config, |pool| standing.input_gradient(pool, numbers, rows, output)));
-            shaped(py, &gradient, &[rows, widths.inputs])
+            let x = Rows::of("x", x, &widths.input)?;
+            let (rows, dense, codes) = (x.count(), x.dense()?, x.codes()?);
+            let gradient = py.detach(|| {
+                threads.with(config, |pool| standing.input_gradient(pool, dense, codes, rows, output))
+            });
+            shaped(py, &gradient, &[rows, widths.input.dense])
         })
     }
 
     /// Writes a model file: of these columns, targets and classes.
-    fn save(&self, path: PathBuf, names: Names) -> PyResult<()> {
-        self.model(&names)?.save(&path).map_err(|error| to_python(&error))
+    #[pyo3(signature = (path, names, encoder=None))]
+    fn save(&self, path: PathBuf, names: Names, encoder: Option<&Bound<'_, Encoder>>) -> PyResult<()> {
+        self.model(&names, encoder)?.save(&path).map_err(|error| to_python(&error))
     }
 
-    /// What is told of rows, as JSON, HTML or LaTeX: see `deltarule explain`. `y` has the classes' numbers, or the targets.
-    #[pyo3(signature = (names, x, y, *, parameter=None, layer=None, output=None, top=3, depth=2, format="json"))]
+    /// What is told of rows, as JSON, HTML or LaTeX: see `deltarule explain`. `x` is a matrix, or with an encoder a table; `y`
+    /// has the classes' numbers, or the targets.
+    #[pyo3(signature = (names, x, y, encoder=None, *, parameter=None, layer=None, output=None, top=3, depth=2, format="json"))]
     fn explain(
         &self,
         py: Python<'_>,
         names: Names,
         x: &Bound<'_, PyAny>,
         y: &Bound<'_, PyAny>,
+        encoder: Option<&Bound<'_, Encoder>>,
         parameter: Option<(String, Vec<usize>)>,
         layer: Option<usize>,
         output: Option<String>,
@@ -254,7 +269,7 @@ impl Mlp {
     ) -> PyResult<String> {
         let parameter = parameter.map(|(tensor, place)| Parameter { tensor, place });
         let question = Question { parameter, layer, output, reach: Reach { top, depth }, member: 1 };
-        let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
+        let (model, table) = (self.model(&names, encoder)?, questions::table_of(&names, x, y, encoder)?);
         let (config, threads) = (&self.config, &self.threads);
         let told = py.detach(|| {
             threads.with(config, |pool| questions::explain(pool, &model, &table, &question, format))
@@ -263,6 +278,7 @@ impl Mlp {
     }
 
     /// The gradient check of rows, as JSON: `most` parameters of each tensor, drawn by the network's sizes.
+    #[pyo3(signature = (names, x, y, most, encoder=None))]
     fn check_gradients(
         &self,
         py: Python<'_>,
@@ -270,15 +286,16 @@ impl Mlp {
         x: &Bound<'_, PyAny>,
         y: &Bound<'_, PyAny>,
         most: usize,
+        encoder: Option<&Bound<'_, Encoder>>,
     ) -> PyResult<String> {
-        let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
+        let (model, table) = (self.model(&names, encoder)?, questions::table_of(&names, x, y, encoder)?);
         let (config, threads) = (&self.config, &self.threads);
         let told = py.detach(|| threads.with(config, |pool| questions::check(pool, &model, &table, most)));
         told.map_err(|error| to_python(&error))
     }
 
     /// What is wrong with the training that led here, as JSON: `x`, `y` and `weight` are its rows.
-    #[pyo3(signature = (names, x, y, weight=None, *, x_val=None, y_val=None))]
+    #[pyo3(signature = (names, x, y, weight=None, *, x_val=None, y_val=None, encoder=None))]
     fn diagnose<'py>(
         &self,
         py: Python<'py>,
@@ -288,12 +305,14 @@ impl Mlp {
         weight: Option<&Bound<'py, PyAny>>,
         x_val: Option<&Bound<'py, PyAny>>,
         y_val: Option<&Bound<'py, PyAny>>,
+        encoder: Option<&Bound<'py, Encoder>>,
     ) -> PyResult<String> {
-        let (widths, mut record) = (self.widths, self.record.clone());
+        let (widths, mut record) = (&self.widths, self.record.clone());
         if record.looks.is_empty() && record.epochs.is_empty() {
             return Err(PyValueError::new_err("nothing was recorded: the training was another process's"));
         }
-        let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
+        let encoder = plain_model::encoder(widths.task, &names, encoder.map(Bound::get))
+            .map_err(|error| to_python(&error))?;
         let (config, threads) = (&self.config, &self.threads);
         in_precision!(&self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
@@ -312,26 +331,25 @@ impl Mlp {
         })
     }
 
-    /// Reads a model file: the network, names of columns and targets, classes, and whether these are numbers.
+    /// Reads a model file: the network, names of columns and targets, classes, whether these are numbers, and the encoder
+    /// where columns do not enter as they are.
     #[staticmethod]
-    fn load(path: PathBuf) -> PyResult<(Self, Names)> {
-        let plain_model::Loaded { task, names, config, members } =
+    fn load(path: PathBuf) -> PyResult<(Self, Names, Option<Encoder>)> {
+        let plain_model::Loaded { task, names, config, members, input, encoder } =
             plain_model::load(&path).map_err(|error| to_python(&error))?;
         let said =
             config.said().map(|(setting, value)| (setting.key.to_owned(), value.to_string())).collect();
-        let outputs = match &members {
-            Members::F32(networks) => networks[0].outputs(),
-            Members::F64(networks) => networks[0].outputs(),
+        let (outputs, state) = match members {
+            Members::F32(mut networks) => {
+                (networks[0].outputs(), State::Single(Standing::new(networks.remove(0))))
+            }
+            Members::F64(mut networks) => {
+                (networks[0].outputs(), State::Double(Standing::new(networks.remove(0))))
+            }
         };
-        let widths = Widths { task, inputs: names.columns.len(), outputs };
-        let state = match members {
-            Members::F32(mut networks) => State::Single(Standing::new(networks.remove(0))),
-            Members::F64(mut networks) => State::Double(Standing::new(networks.remove(0))),
-        };
-        Ok((
-            Self { said, config, widths, state, threads: Threads::default(), record: Record::default() },
-            names,
-        ))
+        let widths = Widths { task, input, outputs };
+        let (threads, record) = (Threads::default(), Record::default());
+        Ok((Self { said, config, widths, state, threads, record }, names, encoder))
     }
 
     /// How to make it again: what was said, and everything that training left.
@@ -341,8 +359,8 @@ impl Mlp {
         let this = slf.try_borrow().map_err(|_| {
             PyRuntimeError::new_err("the network is in training; copy it when the training has ended")
         })?;
-        let made_of =
-            (this.said.clone(), this.widths.task.name().to_owned(), this.widths.inputs, this.widths.outputs);
+        let (task, inputs) = (this.widths.task.name().to_owned(), Inputs::of(&this.widths.input));
+        let made_of = (this.said.clone(), task, inputs, this.widths.outputs);
         let left = in_precision!(&this.state, standing => {
             left::to_python(py, standing.network.params(), standing.network.buffers(), standing.left.as_ref())
         })?;
@@ -355,7 +373,7 @@ impl Mlp {
 }
 
 /// The arguments that an [`Mlp`] is made from.
-type MadeOf = (BTreeMap<String, String>, String, usize, usize);
+type MadeOf = (BTreeMap<String, String>, String, Inputs, usize);
 
 fn configured(said: &BTreeMap<String, String>) -> PyResult<Config> {
     let mut config = Config::default();
@@ -366,9 +384,9 @@ fn configured(said: &BTreeMap<String, String>) -> PyResult<Config> {
     Ok(config)
 }
 
-fn drawn<F: Number>(config: &Config, widths: Widths) -> PyResult<Standing<F>> {
+fn drawn<F: Number>(config: &Config, widths: &Widths) -> PyResult<Standing<F>> {
     let draw = || {
-        let spec = resolve::network_spec(config, InputShape::dense(widths.inputs), widths.outputs)?;
+        let spec = resolve::network_spec(config, widths.input.clone(), widths.outputs)?;
         resolve::loss(config)?;
         spec.build(config.seed.unwrap_or(0))
     };
@@ -394,15 +412,16 @@ impl Threads {
 }
 
 impl Mlp {
-    /// The network as a model whose encoder takes numbers as they are.
-    fn model(&self, names: &Names) -> PyResult<Model> {
+    /// The network as a model, whose encoder takes numbers as they are unless another is given.
+    fn model(&self, names: &Names, encoder: Option<&Bound<'_, Encoder>>) -> PyResult<Model> {
         let members =
             in_precision!(&self.state, standing => Members::of(std::slice::from_ref(&standing.network)));
-        if names.columns.len() != self.widths.inputs {
-            let (inputs, got) = (self.widths.inputs, names.columns.len());
+        if encoder.is_none() && names.columns.len() != self.widths.input.dense {
+            let (inputs, got) = (self.widths.input.dense, names.columns.len());
             return Err(PyValueError::new_err(format!("columns: expected {inputs} names, got {got}")));
         }
-        plain_model::model(self.widths.task, names, members, &self.config).map_err(|error| to_python(&error))
+        plain_model::model(self.widths.task, names, encoder.map(Bound::get), members, &self.config)
+            .map_err(|error| to_python(&error))
     }
 }
 
@@ -482,23 +501,24 @@ impl<F: Number> Standing<F> {
         predictor.predict_rows(x, &[], outputs);
     }
 
-    fn predict(&self, pool: &Pool, x: &[F], rows: usize) -> Vec<F> {
+    fn predict(&self, pool: &Pool, x: &[F], codes: &[u32], rows: usize) -> Vec<F> {
         let mut a = vec![F::ZERO; rows * self.network.outputs()];
-        let batch = rows_alone(x, rows, self.network.outputs());
+        let batch = rows_alone(x, codes, rows, self.network.outputs());
         Inference::new(&self.network, pool, rows).run(&self.network, pool, &batch, &mut [], &mut a);
         a
     }
 
     /// By a backward pass from δ = ∂(output)/∂z of the last layer.
-    fn input_gradient(&self, pool: &Pool, x: &[F], rows: usize, output: usize) -> Vec<F> {
+    fn input_gradient(&self, pool: &Pool, x: &[F], codes: &[u32], rows: usize, output: usize) -> Vec<F> {
         let network = &self.network;
-        let width = network.spec().input.dense;
+        let (width, code_width) = (network.spec().input.dense, network.spec().input.codes());
         let mut gradient = vec![F::ZERO; rows * width];
         let mut ws = network.workspace(rows.clamp(1, BLOCK));
         let mut grads = vec![F::ZERO; network.params().len()];
         for from in (0..rows).step_by(BLOCK) {
             let to = rows.min(from + BLOCK);
-            let batch = rows_alone(&x[from * width..to * width], to - from, network.outputs());
+            let (dense, codes) = (&x[from * width..to * width], &codes[from * code_width..to * code_width]);
+            let batch = rows_alone(dense, codes, to - from, network.outputs());
             network.forward(pool, &mut ws, &batch, Pass::Inference);
             network.delta_of_output(&mut ws, batch.rows, output);
             network.backward(pool, &mut ws, &batch, F::ONE, &mut grads);
@@ -541,10 +561,10 @@ impl<F: Number> Standing<F> {
     }
 }
 
-fn rows_alone<F>(x: &[F], rows: usize, outputs: usize) -> Batch<'_, F> {
+fn rows_alone<'a, F>(x: &'a [F], codes: &'a [u32], rows: usize, outputs: usize) -> Batch<'a, F> {
     // A forward pass reads no targets.
     let targets = TargetsView::Values { outputs, values: &[] };
-    Batch { rows, dense: x, codes: &[], targets, weights: None }
+    Batch { rows, dense: x, codes, targets, weights: None }
 }
 
 fn told<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyDict>> {

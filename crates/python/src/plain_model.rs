@@ -1,16 +1,18 @@
-//! A network on plain numbers as a model with an encoder, which the command line and the library's explanations take, and
-//! back.
+//! A network as a model with an encoder, which the command line and the library's explanations take, and back. The encoder is
+//! the estimator's, where it has one; otherwise one that takes numbers as they are.
 
 use std::path::Path;
 
 use deltarule::config::Config;
 use deltarule::dataset::InputShape;
-use deltarule::encoder::{Encoder, EncoderOptions, NumericEncoding, Scaling, TargetScaling};
+use deltarule::encoder::{Encoder as Recipes, EncoderOptions, NumericEncoding, Scaling, TargetScaling};
 use deltarule::error::ErrorKind;
 use deltarule::model::{Members, Model, SplitFigures};
-use deltarule::table::{Column, Table};
+use deltarule::table::{Column, ColumnType, Table};
 use deltarule::{Result, Task};
 use pyo3::prelude::*;
+
+use crate::encoder::Encoder;
 
 /// What the columns of an array are called, and what its classes are: a dictionary in Python.
 #[derive(FromPyObject, IntoPyObject)]
@@ -25,7 +27,7 @@ pub struct Names {
 }
 
 /// The encoder that takes numbers as they are. It is fitted on a table made up of one row for each class.
-pub fn plain_encoder(task: Task, names: &Names) -> Result<Encoder> {
+fn plain_encoder(task: Task, names: &Names) -> Result<Recipes> {
     let rows = names.classes.len().max(2);
     let rising: Vec<f64> = (0..rows).map(|row| row as f64).collect();
     let mut columns: Vec<Column> =
@@ -52,7 +54,7 @@ pub fn plain_encoder(task: Task, names: &Names) -> Result<Encoder> {
         ..EncoderOptions::default()
     };
     let all: Vec<u32> = (0..rows as u32).collect();
-    let encoder = Encoder::fit(&table, &all, &options)?;
+    let encoder = Recipes::fit(&table, &all, &options)?;
     if encoder.classes() == names.classes.as_slice() || matches!(task, Task::Regression | Task::Multilabel) {
         return Ok(encoder);
     }
@@ -65,29 +67,45 @@ pub fn plain_encoder(task: Task, names: &Names) -> Result<Encoder> {
     .into())
 }
 
+/// The encoder of a model: that of an estimator, of its targets; otherwise the one that takes numbers as they are.
+pub fn encoder(task: Task, names: &Names, encoder: Option<&Encoder>) -> Result<Recipes> {
+    let Some(encoder) = encoder else { return plain_encoder(task, names) };
+    let are_words = !(names.classes.is_empty() || names.are_numbers);
+    let target_type = if are_words { ColumnType::Text } else { ColumnType::Number };
+    encoder.recipes.with_target(task, names.targets.clone(), names.classes.clone(), target_type)
+}
+
 /// The model of a network.
-pub fn model(task: Task, names: &Names, members: Members, config: &Config) -> Result<Model> {
+pub fn model(
+    task: Task,
+    names: &Names,
+    of_columns: Option<&Encoder>,
+    members: Members,
+    config: &Config,
+) -> Result<Model> {
     let mut complete = config.clone();
     complete.task = Some(task.name().to_owned());
     complete.target = Some(names.targets.clone());
-    Model::new(plain_encoder(task, names)?, members, &complete, SplitFigures::new())
+    if let Some(encoder) = of_columns {
+        encoder.configure(&mut complete)?;
+    }
+    Model::new(encoder(task, names, of_columns)?, members, &complete, SplitFigures::new())
 }
 
-/// Rows as a table: `x` is `[rows × columns]`; `y` is `[rows × targets]`, or the numbers of the classes.
-pub fn table(names: &Names, x: &[f64], y: &[f64]) -> Result<Table> {
-    let (width, outputs) = (names.columns.len(), names.targets.len());
-    let column = |numbers: &[f64], width: usize, at: usize| -> Vec<f64> {
-        numbers.iter().skip(at).step_by(width).copied().collect()
-    };
-    let mut columns: Vec<Column> = names
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, name)| Column::numbers(name, column(x, width, at)))
-        .collect();
+/// Rows as a table: `x` is `[rows × columns]`.
+pub fn features(names: &Names, x: &[f64]) -> Result<Table> {
+    let width = names.columns.len();
+    let columns = names.columns.iter().enumerate();
+    let columns = columns.map(|(at, name)| Column::numbers(name, every(x, width, at))).collect();
+    Table::new("the rows", columns)
+}
+
+/// The rows with their targets: `y` is `[rows × targets]`, or the numbers of the classes.
+pub fn with_targets(mut table: Table, names: &Names, y: &[f64]) -> Result<Table> {
+    let outputs = names.targets.len();
     for (at, name) in names.targets.iter().enumerate() {
-        let values = column(y, outputs, at);
-        columns.push(if names.classes.is_empty() {
+        let values = every(y, outputs, at);
+        table = table.with_column(if names.classes.is_empty() {
             Column::numbers(name, values)
         } else {
             let classes: Vec<&str> =
@@ -97,9 +115,14 @@ pub fn table(names: &Names, x: &[f64], y: &[f64]) -> Result<Table> {
             } else {
                 Column::words(name, &classes)
             }
-        });
+        })?;
     }
-    Table::new("the rows", columns)
+    Ok(table)
+}
+
+/// Every `width`-th number, from one on.
+fn every(numbers: &[f64], width: usize, from: usize) -> Vec<f64> {
+    numbers.iter().skip(from).step_by(width).copied().collect()
 }
 
 /// A model file's network with its settings, and what its columns are called.
@@ -108,24 +131,20 @@ pub struct Loaded {
     pub names: Names,
     pub config: Config,
     pub members: Members,
+    pub input: InputShape,
+    /// Where columns do not enter as they are.
+    pub encoder: Option<Encoder>,
 }
 
-/// Reads a model file of one network that takes numbers as they are.
+/// The settings that say how columns become numbers.
+const ENCODING: [&str; 6] =
+    ["scaling", "numeric_encoding", "bins", "one_hot_limit", "hash_limit", "datetime_parts"];
+
+/// Reads a model file of one network.
 pub fn load(path: &Path) -> Result<Loaded> {
     let model = Model::load(path)?;
-    let encoder = model.encoder();
+    let recipes = model.encoder();
     let task = model.task();
-    let classes = encoder.classes().to_vec();
-    let names = Names {
-        columns: encoder.feature_columns().into_iter().map(str::to_owned).collect(),
-        targets: encoder.target_names().to_vec(),
-        are_numbers: !classes.is_empty() && classes.iter().all(|class| class.parse::<f64>().is_ok()),
-        classes,
-    };
-    if !is_plain(encoder)? {
-        let got = encoder.column_encodings().join("; ");
-        return Err(not_an_estimators(path, "its columns", "numbers as they are", &got));
-    }
     let count = match model.members() {
         Members::F32(networks) => networks.len(),
         Members::F64(networks) => networks.len(),
@@ -133,11 +152,27 @@ pub fn load(path: &Path) -> Result<Loaded> {
     if count != 1 {
         return Err(not_an_estimators(path, "its networks", "one", &count.to_string()));
     }
-    Ok(Loaded { task, names, config: model.config().clone(), members: model.members().clone() })
+    let classes = recipes.classes().to_vec();
+    let names = Names {
+        columns: recipes.feature_columns().into_iter().map(str::to_owned).collect(),
+        targets: recipes.target_names().to_vec(),
+        are_numbers: !classes.is_empty() && classes.iter().all(|class| class.parse::<f64>().is_ok()),
+        classes,
+    };
+    let (config, input) = (model.config().clone(), recipes.input_shape().clone());
+    let encoder = if is_plain(recipes)? {
+        None
+    } else {
+        let said = config.said().filter(|(setting, _)| ENCODING.contains(&setting.key));
+        let settings = said.map(|(setting, value)| (setting.key.to_owned(), value.to_string())).collect();
+        let categorical = config.categorical.clone().unwrap_or_default();
+        Some(Encoder { recipes: recipes.clone(), settings, categorical })
+    };
+    Ok(Loaded { task, names, config, members: model.members().clone(), input, encoder })
 }
 
 /// Whether numbers come out of an encoder as they went in, and a regression's outputs with them.
-fn is_plain(encoder: &Encoder) -> Result<bool> {
+fn is_plain(encoder: &Recipes) -> Result<bool> {
     const NUMBERS: [f64; 4] = [-3.5, 0.0, 0.25, 1e6];
     let names = encoder.feature_columns();
     if encoder.input_shape() != &InputShape::dense(names.len()) {

@@ -3,7 +3,7 @@
 
 use deltarule::config::{Config, resolve};
 use deltarule::dataset::Dataset;
-use deltarule::encoder::Encoder;
+use deltarule::encoder::Encoder as Recipes;
 use deltarule::error::ErrorKind;
 use deltarule::event::{Event, Observer};
 use deltarule::explain::{self, Question};
@@ -11,7 +11,7 @@ use deltarule::gradient_check::check_model;
 use deltarule::health::{Judgement, Record, Survey, findings};
 use deltarule::model::Model;
 use deltarule::network::Network;
-use deltarule::table::Table;
+use deltarule::table::Table as Rows;
 use deltarule::{Pool, Real, Result};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -19,14 +19,31 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::arrays::matrix;
-use crate::errors::to_python;
+use crate::encoder::Encoder;
+use crate::errors::{of_table, to_python};
 use crate::plain_model::{self, Names};
+use crate::table::Table;
 
-/// Rows and their targets, two matrices of float64, as a table.
-pub fn table_of(names: &Names, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> PyResult<Table> {
-    let (x, y) = (matrix::<f64>("x", x, names.columns.len())?, matrix::<f64>("y", y, names.targets.len())?);
-    let (x, y) = (x.as_slice()?, y.as_slice()?);
-    if x.is_empty() || x.len() / names.columns.len() != y.len() / names.targets.len() {
+/// Rows and their targets as a table: a matrix of float64, or with an encoder a table; and the targets as a matrix.
+pub fn table_of(
+    names: &Names,
+    x: &Bound<'_, PyAny>,
+    y: &Bound<'_, PyAny>,
+    encoder: Option<&Bound<'_, Encoder>>,
+) -> PyResult<Rows> {
+    let y = matrix::<f64>("y", y, names.targets.len())?;
+    let y = y.as_slice()?;
+    let features = match encoder {
+        Some(encoder) => {
+            let table = x.cast::<Table>()?.get().alone()?;
+            encoder.get().recipes.as_in_training(&table).map_err(|error| of_table(&error))?.into_owned()
+        }
+        None => {
+            let x = matrix::<f64>("x", x, names.columns.len())?;
+            plain_model::features(names, x.as_slice()?).map_err(|error| to_python(&error))?
+        }
+    };
+    if features.rows() == 0 || features.rows() != y.len() / names.targets.len() {
         return Err(PyValueError::new_err("x and y: expected as many rows of each, one at least"));
     }
     let beyond = y.iter().find(|code| **code < 0.0 || **code >= names.classes.len() as f64);
@@ -36,10 +53,10 @@ pub fn table_of(names: &Names, x: &Bound<'_, PyAny>, y: &Bound<'_, PyAny>) -> Py
             names.classes.len()
         )));
     }
-    plain_model::table(names, x, y).map_err(|error| to_python(&error))
+    plain_model::with_targets(features, names, y).map_err(|error| to_python(&error))
 }
 
-fn all_rows(table: &Table) -> Vec<u32> {
+fn all_rows(table: &Rows) -> Vec<u32> {
     (0..table.rows() as u32).collect()
 }
 
@@ -47,7 +64,7 @@ fn all_rows(table: &Table) -> Vec<u32> {
 pub fn explain(
     pool: &Pool,
     model: &Model,
-    table: &Table,
+    table: &Rows,
     question: &Question,
     format: &str,
 ) -> Result<String> {
@@ -67,7 +84,7 @@ pub fn explain(
 }
 
 /// The receipt of the gradient check.
-pub fn check(pool: &Pool, model: &Model, table: &Table, most: usize) -> Result<String> {
+pub fn check(pool: &Pool, model: &Model, table: &Rows, most: usize) -> Result<String> {
     let told = check_model(pool, model, table, &all_rows(table), most)?;
     let network = &told.networks[0];
     let tensors: Vec<_> = network
@@ -108,7 +125,7 @@ pub fn check(pool: &Pool, model: &Model, table: &Table, most: usize) -> Result<S
 pub fn diagnose<F: Real>(
     pool: &Pool,
     config: &Config,
-    encoder: &Encoder,
+    encoder: &Recipes,
     network: &Network<F>,
     record: &mut Record,
     train: &Dataset<F>,

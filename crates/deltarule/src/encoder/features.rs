@@ -200,8 +200,7 @@ impl<'a> Fit<'a> {
             self.dropped.identifiers.push(column.name.clone());
             return;
         }
-        let is_number = matches!(study.recipe, Some(Recipe::Number(_)));
-        if self.is_duplicate(column, study.fingerprint) && !(is_number && self.options.keep_constant) {
+        if self.is_duplicate(column, study.fingerprint) && !self.options.keep_constant {
             return;
         }
         let Some(recipe) = study.recipe else {
@@ -252,10 +251,13 @@ impl<'a> Fit<'a> {
                     dropped.join(", ")
                 )
             };
-            return Err(ErrorKind::UnusableTarget {
-                column: self.options.target.join(", "),
-                what,
-                next: "give a table with columns that vary".to_owned(),
+            let (column, next) =
+                (self.options.target.join(", "), "give a table with columns that vary".to_owned());
+            return Err(if column.is_empty() {
+                // The caller holds the target.
+                ErrorKind::UnusableColumn { column: dropped.join(", "), what, next }
+            } else {
+                ErrorKind::UnusableTarget { column, what, next }
             }
             .into());
         }

@@ -47,6 +47,7 @@ mod category;
 mod class_weight;
 mod describe;
 mod features;
+mod features_alone;
 mod matrix;
 mod note;
 mod number;

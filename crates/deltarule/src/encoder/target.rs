@@ -188,6 +188,13 @@ fn check_classes(column: &str, classes: usize, rows: usize) -> Result<()> {
 }
 
 impl TargetEncoder {
+    /// Targets as they are.
+    pub(super) fn plain(task: Task, columns: Vec<String>, classes: Vec<String>) -> Self {
+        const AS_IT_IS: TargetScale = TargetScale { log_unit: None, center: 0.0, spread: 1.0 };
+        let scales = if task == Task::Regression { vec![AS_IT_IS; columns.len()] } else { Vec::new() };
+        Self { columns, task, classes, scales }
+    }
+
     /// Fits on the training rows, none of whose targets may be missing.
     pub(super) fn fit(table: &Table, rows: &[u32], options: &EncoderOptions) -> Result<Self> {
         let names = &options.target;
@@ -275,7 +282,7 @@ impl TargetEncoder {
         let mut encoded = Vec::with_capacity(values.len());
         for (at, value) in values.into_iter().enumerate() {
             let (row, output) = (rows[at / outputs], at % outputs);
-            let z = F::from_f64(self.scales.get(output).map_or(value, |scale| scale.encode(value)));
+            let z = F::from_f64(self.encode_one(output, value));
             if !z.is_finite() {
                 let what = format!("row {} holds {value:e}, too large to be scaled", u64::from(row) + 1);
                 return Err(unusable(&self.columns[output], what, "mend the value, or leave the row out"));
@@ -303,6 +310,11 @@ impl TargetEncoder {
             }
         }
         Ok(all)
+    }
+
+    /// A target of a regression as the network learns it.
+    pub(super) fn encode_one(&self, output: usize, y: f64) -> f64 {
+        self.scales.get(output).map_or(y, |scale| scale.encode(y))
     }
 
     /// An output of a regression in the table's units.

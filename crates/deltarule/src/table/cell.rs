@@ -113,18 +113,18 @@ impl TextBuilder {
     }
 
     /// Appends a code that [`Self::code`] gave.
-    #[cfg(feature = "parquet")]
+    #[cfg(feature = "arrow")]
     pub(super) fn push_code(&mut self, code: u32) {
         self.codes.push(code);
     }
 
-    #[cfg(feature = "parquet")]
+    #[cfg(feature = "arrow")]
     pub(super) fn len(&self) -> usize {
         self.codes.len()
     }
 
     /// The word of a row; `None` where it is missing or there is no such row.
-    #[cfg(feature = "parquet")]
+    #[cfg(feature = "arrow")]
     pub(super) fn get(&self, row: usize) -> Option<&str> {
         self.dictionary.get(*self.codes.get(row)? as usize).map(String::as_str)
     }

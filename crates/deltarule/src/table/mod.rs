@@ -18,6 +18,8 @@
 //! ```
 
 mod append;
+#[cfg(feature = "arrow")]
+pub mod arrow;
 pub mod bundled;
 mod cell;
 mod column;

@@ -8,8 +8,6 @@
 //! What the file's footer promises is compared with the machine's memory before anything is read. The decoder is
 //! another project's; where damaged bytes make it panic, that is caught at this one place and told as damage.
 
-mod growing;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +20,7 @@ use ::parquet::file::reader::ChunkReader;
 use arrow_schema::Schema;
 use bytes::Bytes;
 
-use self::growing::Growing;
+use super::arrow::Growing;
 use super::source::ParquetInput;
 use super::{Column, ReadOptions, Table, bad_format};
 use crate::error::{Error, Result};

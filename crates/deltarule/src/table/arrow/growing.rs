@@ -17,7 +17,7 @@ use super::super::column::{ColumnData, MISSING_CODE, MISSING_TIME};
 use crate::error::{Error, ErrorKind};
 
 /// The values so far.
-pub(super) enum Growing {
+pub(in crate::table) enum Growing {
     /// Bytes, while none is missing.
     U8(Vec<u8>),
     F32(Vec<f32>),
@@ -28,7 +28,7 @@ pub(super) enum Growing {
 }
 
 /// Why a column cannot be taken, and on which of its rows (from 1).
-pub(super) enum Refusal {
+pub(in crate::table) enum Refusal {
     Infinite { row: usize, got: String },
     OutOfRange { row: usize, got: String },
     NotUtf8 { row: usize },
@@ -36,7 +36,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn at(self, path: &Path, column: &str) -> Error {
+    pub(in crate::table) fn at(self, path: &Path, column: &str) -> Error {
         let bad = |row: Option<usize>, expected: &str, got: String| {
             let place = row.map_or_else(String::new, |row| format!("row {row}, "));
             let what = format!("{place}column {column:?}");
@@ -56,7 +56,7 @@ impl Refusal {
 
 impl Growing {
     /// An empty column for that type; `None` where it is not read.
-    pub(super) fn of(kind: &DataType) -> Option<Self> {
+    pub(in crate::table) fn of(kind: &DataType) -> Option<Self> {
         Some(match kind {
             DataType::Boolean => Self::Boolean(Vec::new()),
             DataType::UInt8 => Self::U8(Vec::new()),
@@ -84,7 +84,7 @@ impl Growing {
     }
 
     /// Appends a batch.
-    pub(super) fn append(&mut self, array: &dyn Array) -> Result<(), Refusal> {
+    pub(in crate::table) fn append(&mut self, array: &dyn Array) -> Result<(), Refusal> {
         if let DataType::Dictionary(..) = array.data_type() {
             return self.append_dictionary(array);
         }
@@ -169,7 +169,7 @@ impl Growing {
     }
 
     /// The column.
-    pub(super) fn finish(self) -> ColumnData {
+    pub(in crate::table) fn finish(self) -> ColumnData {
         match self {
             Self::U8(values) => ColumnData::U8(values),
             Self::F32(values) => ColumnData::F32(values),
