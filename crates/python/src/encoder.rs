@@ -21,8 +21,10 @@ type MadeOf = (BTreeMap<String, String>, Vec<String>, String);
 pub struct Encoder {
     pub recipes: Recipes,
     /// Those of `deltarule train`'s settings that say how columns become numbers.
+    #[pyo3(get)]
     pub settings: BTreeMap<String, String>,
     /// Columns of numbers that are names.
+    #[pyo3(get)]
     pub categorical: Vec<String>,
 }
 

@@ -14,9 +14,16 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
-from ._core import DeltaruleError, Mlp
+from . import _tables
+from ._core import DeltaruleError, Encoder, Mlp, Table
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
 
 Array = npt.NDArray[Any]
@@ -50,6 +57,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     best_loss_: float | None
+    # What becomes of the columns, where they do not enter as they are.
+    _encoder: Encoder | None = None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.allow_missing
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
@@ -81,7 +95,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         # The network's: `set_params` may have changed the parameter since.
         return np.float64 if getattr(self, "_precision", self.precision) == "f64" else np.float32
 
-    def _rows(self, X: Array) -> Array:
+    def _rows(self, X: Any) -> Any:
+        """Rows as the core takes them."""
+        if isinstance(X, Table):
+            assert self._encoder is not None
+            return _tables.Encoded(*self._encoder.encode(X, self._dtype == np.float64))
+        if isinstance(X, _tables.Encoded):
+            return X
         with np.errstate(over="ignore"):
             rows = np.ascontiguousarray(X, dtype=self._dtype)
         if rows.dtype != X.dtype and not np.isfinite(rows).all():
@@ -89,6 +109,20 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 "X has numbers too large for single precision; scale them, or say precision='f64'."
             )
         return rows
+
+    def _validated(self, X: Any, y: Any, reset: bool, **checks: Any) -> tuple[Any, Array]:
+        """Rows and targets by scikit-learn's rules; a table, where columns are to be encoded, stays one."""
+        rows = _tables.rows_of(self, X, reset) if y is not None else None
+        if reset:
+            self._encoder = None
+        if rows is None:
+            validated: tuple[Array, Array] = validate_data(
+                self, X, y, multi_output=True, dtype=(np.float64, np.float32), reset=reset, **checks
+            )
+            return validated
+        y = _check_y(y, multi_output=True, estimator=self, **checks)
+        check_consistent_length(rows, y)
+        return rows, y
 
     # ── training ────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,10 +166,21 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         X, y = self._checked(X, y, first, incremental)
         weights = self._weights(y, sample_weight, X)
         random_state = check_random_state(self.random_state)
-        start = self._drawn(random_state, [X.shape[1], *hidden, self._outputs(y)]) if first else []
+        encodes = isinstance(X, Table)
+        draws = first and not encodes
+        start = self._drawn(random_state, [X.shape[1], *hidden, self._outputs(y)]) if draws else []
+        held_out = None
+        if eval_set is None and self.early_stopping and self.solver != "lbfgs":
+            X, y, weights, held_out = self._held_out(X, y, weights, random_state)
+        if encodes and first:
+            # Nothing of the rows that are set apart reaches the encoder.
+            self._encoder = _tables.fit_encoder(self, X)
+            start = self._drawn(random_state, [self._encoder.fan_in, *hidden, self._outputs(y)])
+        if encodes:
+            X = self._rows(X)
         watched = self._watched_rows(eval_set)
-        if watched is None and self.early_stopping and self.solver != "lbfgs":
-            X, y, weights, watched = self._held_out(X, y, weights, random_state)
+        if held_out is not None:
+            watched = self._rows(held_out[0]), self._encoded(held_out[1]), held_out[2]
         said = self._said(X.shape[0], weights, watched, first, incremental)
         if first:
             said["seed"] = str(random_state.randint(np.iinfo(np.int32).max))
@@ -192,7 +237,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         return drawn
 
     def _begin(self, said: dict[str, str], start: list[Array]) -> None:
-        mlp = Mlp(said, self._task(), len(start[0]), len(start[-1]))
+        inputs = len(start[0]) if self._encoder is None else self._encoder.inputs
+        mlp = Mlp(said, self._task(), inputs, len(start[-1]))
         self._take(mlp, len(start) // 2 + 1)
         self.coefs_, self.intercepts_ = start[0::2], start[1::2]
 
@@ -225,7 +271,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if alike and had.keys() <= said.keys() and all(said.get(s) == had.get(s) for s in _BUILT_WITH):
             self._mlp.set(said)
             return
-        fresh = Mlp(said, self._task(), self.n_features_in_, self.n_outputs_)
+        fresh = Mlp(said, self._task(), self._mlp.inputs, self.n_outputs_)
         _, _, left = self._mlp.__reduce__()
         if not alike:
             # Another solver has another state: the weights, and the statistics of a normalisation, alone go on.
@@ -252,21 +298,24 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         return self._rows(X), self._encoded(y), weights
 
     def _held_out(
-        self, X: Array, y: Array, weights: Array | None, random_state: Any
-    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None]]:
+        self, X: Any, y: Array, weights: Array | None, random_state: Any
+    ) -> tuple[Any, Array, Array | None, tuple[Any, Array, Array | None]]:
         # By classes where there are two of them, as scikit-learn does: the same seed sets the same rows apart.
         stratify = y if self._task() == "binary" else None
-        parts = [X, y] if weights is None else [X, y, weights]
+        rows = np.arange(X.shape[0]) if isinstance(X, Table) else X
+        parts = [rows, y] if weights is None else [rows, y, weights]
         split = train_test_split(
             *parts, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
         )
-        (X, X_val), (y, y_val) = split[0:2], split[2:4]
-        if X_val.shape[0] < 2:
+        (rows, rows_val), (y, y_val) = split[0:2], split[2:4]
+        if rows_val.shape[0] < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
         weights, weights_val = split[4:6] if weights is not None else (None, None)
-        return X, y, weights, (self._rows(X_val), self._encoded(y_val), weights_val)
+        if isinstance(X, Table):
+            rows, rows_val = _tables.take(X, rows), _tables.take(X, rows_val)
+        return rows, y, weights, (rows_val, y_val, weights_val)
 
     def _batch_rows(self, rows: int, incremental: bool) -> int:
         if self.solver == "lbfgs":
@@ -404,18 +453,20 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def intercepts_(self, arrays: Sequence[Any]) -> None:
         self._set_tensors(".b", arrays)
 
-    def _asked_rows(self, X: Any) -> Array:
+    def _asked_about(self, X: Any) -> Any:
+        """Rows that are validated: a matrix, or a table where columns are encoded."""
         check_is_fitted(self)
-        return self._rows(validate_data(self, X, dtype=(np.float64, np.float32), reset=False))
+        rows = _tables.rows_of(self, X, False)
+        return validate_data(self, X, dtype=(np.float64, np.float32), reset=False) if rows is None else rows
 
     def _predicted(self, X: Any) -> Array:
         # A row at a time is what a service asks for: looking at it would take ten times as long as answering.
-        if "_mlp" in self.__dict__ and "feature_names_in_" not in self.__dict__:
+        plain = "feature_names_in_" not in self.__dict__ and self._encoder is None
+        if "_mlp" in self.__dict__ and plain:
             outputs = self._mlp.predict_few(X)
             if outputs is not None:
                 return outputs
-        rows = self._asked_rows(X)
-        return self._mlp.predict(rows)
+        return self._mlp.predict(self._rows(self._asked_about(X)))
 
     def input_gradient(self, X: Any, output: int = 0) -> Array:
         """Gradient of an output with respect to each input.
@@ -431,9 +482,28 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         gradient : ndarray of shape (n_samples, n_features)
-            ∂ŷ/∂x of each row.
+            ∂ŷ/∂x of each row, per unit of each column. Of a table: NaN in columns of categories and dates, 0 where a
+            number is missing, and in columns that are not used.
         """
-        rows = self._asked_rows(X)
+        asked = self._asked_about(X)
         if not 0 <= output < self.n_outputs_:
             raise ValueError(f"output: expected a number from 0 to {self.n_outputs_ - 1}, got {output}")
-        return self._mlp.input_gradient(rows, output)
+        rows = self._rows(asked)
+        gradient = self._mlp.input_gradient(rows, output)
+        if self._encoder is None:
+            return gradient
+        outputs = self._mlp.predict(rows)[:, output].astype(np.float64)
+        by_column = self._encoder.gradient(asked, gradient.astype(np.float64), outputs.tolist(), output)
+        of_columns = np.zeros((len(by_column), self.n_features_in_), dtype=gradient.dtype)
+        names = _tables.column_names(self)
+        of_columns[:, [names.index(column) for column in self._encoder.columns]] = by_column
+        return of_columns
+
+    @property
+    def encoding_(self) -> dict[str, str]:
+        """What becomes of each column that does not enter as it is, in words."""
+        check_is_fitted(self)
+        if self._encoder is None:
+            return {}
+        told = dict(zip(self._encoder.columns, self._encoder.encodings, strict=True))
+        return {name: told.get(name, "not used") for name in _tables.column_names(self)}

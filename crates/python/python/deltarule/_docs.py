@@ -71,6 +71,21 @@ precision : {'f32', 'f64'}, default='f32'
     What training computes with.
 n_jobs : int, default=None
     Threads; all cores by default, and of a negative number as in joblib. The outcome does not depend on it.
+scaling : {'none', 'standard', 'robust', 'unit'}, default='none'
+    How numbers are brought to a common scale: as they are; by mean and standard deviation; by median and interquartile
+    range, softly clipped; to 0 … 1. Fitted on the rows that are trained on.
+numeric_encoding : {'plain', 'piecewise'}, default='plain'
+    Whether numbers also enter piecewise: beside each, up to `bins` numbers in 0 … 1 that grow between its quantiles.
+bins : int, default=48
+    Of 'piecewise'.
+categorical : list of str or int, default=None
+    Columns of numbers that are names, such as postcodes: by name, or by place. Columns of text and of categorical types
+    are taken so without being named.
+one_hot_limit : int, default=50
+    Columns of up to so many categories become one-hot; those of more pass through a learnt table.
+allow_missing : bool, default=False
+    Whether numbers, truth values and dates may be missing (NaN, null). A missing number is taken for the median of the
+    training rows, and a number beside it says so. Missing categories are always taken, as a category of their own.
 
 Attributes
 ----------
@@ -89,7 +104,9 @@ n_layers_, n_outputs_ : int
 out_activation_ : str
     The output's activation.
 n_features_in_, feature_names_in_ : int, ndarray of str
-    What `fit` was given.{attributes}
+    What `fit` was given.
+encoding_ : dict of str
+    What became of each column of a table, in words; empty where all enter as they are.{attributes}
 
 Notes
 -----

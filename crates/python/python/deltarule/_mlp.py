@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from . import _docs
 from ._base import Array, is_stochastic
@@ -63,6 +62,12 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
         precision: str = "f32",
         n_jobs: int | None = None,
+        scaling: str = "none",
+        numeric_encoding: str = "plain",
+        bins: int = 48,
+        categorical: Sequence[str | int] | None = None,
+        one_hot_limit: int = 50,
+        allow_missing: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -94,6 +99,12 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         self.callbacks = callbacks
         self.precision = precision
         self.n_jobs = n_jobs
+        self.scaling = scaling
+        self.numeric_encoding = numeric_encoding
+        self.bins = bins
+        self.categorical = categorical
+        self.one_hot_limit = one_hot_limit
+        self.allow_missing = allow_missing
 
     # ── targets ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,7 +146,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         return by_class if weights is None else by_class * weights
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
-        X, y = validate_data(self, X, y, multi_output=True, dtype=(np.float64, np.float32), reset=reset)
+        X, y = self._validated(X, y, reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -331,6 +342,12 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
         precision: str = "f32",
         n_jobs: int | None = None,
+        scaling: str = "none",
+        numeric_encoding: str = "plain",
+        bins: int = 48,
+        categorical: Sequence[str | int] | None = None,
+        one_hot_limit: int = 50,
+        allow_missing: bool = False,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -363,6 +380,12 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         self.callbacks = callbacks
         self.precision = precision
         self.n_jobs = n_jobs
+        self.scaling = scaling
+        self.numeric_encoding = numeric_encoding
+        self.bins = bins
+        self.categorical = categorical
+        self.one_hot_limit = one_hot_limit
+        self.allow_missing = allow_missing
 
     # ── targets ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -387,8 +410,11 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         return said
 
     def _encoded(self, y: Array) -> Array:
+        y = y.reshape(len(y), -1)
+        if self._encoder is not None:
+            y = self._encoder.encode_targets(y.astype(np.float64))
         with np.errstate(over="ignore"):
-            targets = np.ascontiguousarray(y.reshape(len(y), -1), dtype=self._dtype)
+            targets = np.ascontiguousarray(y, dtype=self._dtype)
         if not np.isfinite(targets).all():
             raise ValueError(
                 "y has numbers too large for single precision; scale them, or say precision='f64'."
@@ -396,9 +422,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         return targets
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
-        X, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=True, dtype=(np.float64, np.float32), reset=reset
-        )
+        X, y = self._validated(X, y, reset, y_numeric=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if self.loss == "poisson" and np.any(y < 0):
@@ -467,6 +491,9 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
         outputs = self._predicted(X)
+        if self._encoder is not None:
+            # A file's network may have learnt targets on a scale of their own.
+            outputs = self._encoder.decode_targets(outputs.astype(np.float64)).astype(outputs.dtype)
         return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
 

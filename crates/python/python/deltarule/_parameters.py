@@ -59,6 +59,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
         Interval(Integral, 1, None, closed="left"),
         None,
     ],
+    "scaling": [StrOptions({"none", "standard", "robust", "unit"})],
+    "numeric_encoding": [StrOptions({"plain", "piecewise"})],
+    "bins": [Interval(Integral, 2, 1024, closed="both")],
+    "categorical": [list, tuple, np.ndarray, None],
+    "one_hot_limit": [Interval(Integral, 0, 1_000_000, closed="both")],
+    "allow_missing": ["boolean"],
 }
 
 

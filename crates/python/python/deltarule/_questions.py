@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from . import _tables
 from ._base import Array, BaseMLP
+from ._core import Table
 
 
 class Explanation:
@@ -46,13 +48,13 @@ class AnsweringMLP(BaseMLP):
     def _names(self) -> dict[str, Any]:
         """What a model file calls the columns, the targets and the classes."""
         check_is_fitted(self)
-        columns = getattr(self, "feature_names_in_", None)
-        if columns is None:
-            columns = [f"x{column}" for column in range(self.n_features_in_)]
+        columns = _tables.column_names(self)
         single = self.n_outputs_ == 1 or self._task() == "multiclass"
         targets = ["target"] if single else [f"target{output}" for output in range(self.n_outputs_)]
+        while not set(columns).isdisjoint(targets):
+            targets = [f"{name}_" for name in targets]
         names = {
-            "columns": [str(name) for name in columns],
+            "columns": columns,
             "targets": targets,
             "classes": [],
             "are_numbers": False,
@@ -66,14 +68,13 @@ class AnsweringMLP(BaseMLP):
         whole = [int(c) if are_numbers and float(c).is_integer() else c for c in classes]
         return {**names, "classes": [str(c) for c in whole], "are_numbers": are_numbers}
 
-    def _asked(self, X: Any, y: Any) -> tuple[Array, Array]:
-        """Rows and targets in double precision; of classes their numbers."""
+    def _asked(self, X: Any, y: Any) -> tuple[Array | Table, Array]:
+        """Rows (a table where columns are encoded) and targets in double precision; of classes their numbers."""
         X, y = self._checked(X, y, False, True)
         if self._task() in ("binary", "multiclass"):
             y = np.searchsorted(self.classes_, y)
-        return np.ascontiguousarray(X, dtype=np.float64), np.ascontiguousarray(
-            np.reshape(y, (len(y), -1)), dtype=np.float64
-        )
+        rows = X if isinstance(X, Table) else np.ascontiguousarray(X, dtype=np.float64)
+        return rows, np.ascontiguousarray(np.reshape(y, (len(y), -1)), dtype=np.float64)
 
     def explain(
         self,
@@ -118,6 +119,7 @@ class AnsweringMLP(BaseMLP):
                 names,
                 rows,
                 targets,
+                self._encoder,
                 parameter=parameter,
                 layer=layer,
                 output=output,
@@ -147,7 +149,8 @@ class AnsweringMLP(BaseMLP):
             precisions, and the ``worst`` parameters by name.
         """
         rows, targets = self._asked(X, y)
-        receipt: dict[str, Any] = json.loads(self._mlp.check_gradients(self._names(), rows, targets, most))
+        told = self._mlp.check_gradients(self._names(), rows, targets, most, self._encoder)
+        receipt: dict[str, Any] = json.loads(told)
         return receipt
 
     def diagnose(
@@ -176,6 +179,14 @@ class AnsweringMLP(BaseMLP):
         X, y = self._checked(X, y, False, True)
         weights = self._weights(y, sample_weight, X)
         X_val, y_val, _ = self._watched_rows(eval_set) or (None, None, None)
-        told = self._mlp.diagnose(names, self._rows(X), self._encoded(y), weights, x_val=X_val, y_val=y_val)
+        told = self._mlp.diagnose(
+            names,
+            self._rows(X),
+            self._encoded(y),
+            weights,
+            x_val=X_val,
+            y_val=y_val,
+            encoder=self._encoder,
+        )
         findings: list[dict[str, Any]] = json.loads(told)
         return findings
