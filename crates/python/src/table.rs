@@ -38,7 +38,13 @@ impl Table {
     /// The columns of an object with `__arrow_c_stream__` or `__arrow_c_array__`, not copied.
     #[staticmethod]
     fn of(table: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let reader = table.extract::<AnyRecordBatch>()?.into_reader()?;
+        let reader =
+            table.extract::<AnyRecordBatch>().and_then(AnyRecordBatch::into_reader).map_err(|error| {
+                let kind = table.get_type();
+                PyValueError::new_err(format!(
+                    "{SOURCE}: expected a table of named columns, got {kind}: {error}"
+                ))
+            })?;
         let schema = reader.schema();
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         let batches = reader.collect::<Result<_, ArrowError>>();

@@ -3,7 +3,7 @@
 use super::Encoder;
 use super::category::{CategoryRecipe, Form, Vocabulary};
 use super::features::{DatetimeRecipe, Recipe};
-use super::number::NumberRecipe;
+use super::number::{NumberRecipe, Scale};
 
 impl Encoder {
     /// What becomes of each feature's column, in words and in the order of [`Encoder::feature_columns`]: `scaled, 16
@@ -31,8 +31,8 @@ fn with_missing(mut words: Vec<String>, missing: bool) -> String {
 
 fn number(recipe: &NumberRecipe) -> String {
     let mut words = Vec::new();
-    if recipe.scale.is_some() {
-        words.push("scaled".to_owned());
+    if let Some(scale) = recipe.scale {
+        words.push(if scale == Scale::IDENTITY { "as it is" } else { "scaled" }.to_owned());
     }
     if !recipe.edges.is_empty() {
         words.push(format!("{} bins", recipe.edges.len() - 1));
@@ -74,6 +74,7 @@ mod tests {
             Column::numbers("holes", number(|row| if row % 3 == 0 { f64::NAN } else { row as f64 / 7.0 })),
             Column::words("few", &words.iter().map(|word| &word[..2]).collect::<Vec<_>>()),
             Column::new("when", ColumnData::Datetime((0..rows as i64).map(|row| row * 40 * day).collect())),
+            Column::new("truth", ColumnData::Boolean((0..rows).map(|row| Some(row % 5 > 2)).collect())),
             Column::words("y", &(0..rows).map(|row| ["no", "yes"][row % 2]).collect::<Vec<_>>()),
         ];
         let table = Table::new("t", columns).unwrap();
@@ -87,8 +88,8 @@ mod tests {
         let encoder = Encoder::fit(&table, &all, &options).unwrap();
         let encodings = encoder.column_encodings();
         assert_eq!(encodings.len(), encoder.feature_columns().len());
-        let expected =
-            ["scaled", "scaled, whether missing", "9 categories, a 0/1 number each", "year, month"];
+        let categories = "9 categories, a 0/1 number each";
+        let expected = ["scaled", "scaled, whether missing", categories, "year, month", "as it is"];
         assert_eq!(encodings, expected);
     }
 }

@@ -466,7 +466,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             outputs = self._mlp.predict_few(X)
             if outputs is not None:
                 return outputs
-        return self._mlp.predict(self._rows(self._asked_about(X)))
+        asked = self._asked_about(X)
+        return self._mlp.predict(self._rows(asked))
 
     def input_gradient(self, X: Any, output: int = 0) -> Array:
         """Gradient of an output with respect to each input.

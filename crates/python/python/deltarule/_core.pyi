@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, Self, final
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,9 @@ import numpy.typing as npt
 __all__ = ["DeltaruleError", "Encoder", "Mlp", "Table", "__version__"]
 
 # Numbers in a row; or numbers, learnt tables (rows, numbers in a row) and one-hot groups (categories).
-Inputs = int | tuple[int, list[tuple[int, int]], list[int]]
+Inputs: TypeAlias = int | tuple[int, list[tuple[int, int]], list[int]]
 # A matrix of numbers; or one of numbers, and one of codes.
-Rows = npt.NDArray[np.floating[Any]] | tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.uint32]]
+Rows: TypeAlias = npt.NDArray[np.floating[Any]] | tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.uint32]]
 
 __version__: str
 

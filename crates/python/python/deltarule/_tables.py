@@ -99,7 +99,9 @@ def rows_of(estimator: Any, X: Any, reset: bool) -> Table | Array | None:
         if all(kind in _NUMBERS for kind in table.types):
             return None if _is_of_pandas(X) else _matrix(estimator, X, table, reset)
         if not reset:
-            wrong = [name for name, kind in zip(table.names, table.types, strict=True) if kind not in _NUMBERS]
+            wrong = [
+                name for name, kind in zip(table.names, table.types, strict=True) if kind not in _NUMBERS
+            ]
             raise ValueError(
                 f"X: expected numbers, as in fit, got other values in {', '.join(wrong[:5])}; give the columns the "
                 "types that they had in fit"
@@ -186,7 +188,9 @@ def _check_names(estimator: Any, names: Array | None, reset: bool) -> None:
     estimators = type(estimator).__name__
     if names is None or fitted is None:
         if names is not None:
-            warnings.warn(f"X has feature names, but {estimators} was fitted without feature names", stacklevel=2)
+            warnings.warn(
+                f"X has feature names, but {estimators} was fitted without feature names", stacklevel=2
+            )
         elif fitted is not None:
             warnings.warn(
                 f"X does not have valid feature names, but {estimators} was fitted with feature names",
