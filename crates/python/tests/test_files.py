@@ -108,10 +108,6 @@ def test_what_the_command_line_trained_is_loaded(target, tmp_path):
         assert list(said["prediction"]) == list(predictions)
     else:
         np.testing.assert_allclose(said["prediction"], predictions, rtol=1e-4, atol=1e-5)
-    # One that scales its columns is no estimator on plain numbers, and says so.
-    program(*train, "--run", tmp_path / "scaled", "--scaling", "standard")
-    with pytest.raises(DeltaruleError, match="expected numbers as they are"):
-        deltarule.load(tmp_path / "scaled" / "model.safetensors")
 
 
 def test_what_is_no_model_is_refused(tmp_path):
