@@ -41,7 +41,9 @@ def people(rows=500):
     return table
 
 
-@pytest.mark.parametrize("parameters", [{}, {"scaling": "standard"}, {"numeric_encoding": "piecewise", "bins": 8}])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"scaling": "standard"}, {"numeric_encoding": "piecewise", "bins": 8}]
+)
 @pytest.mark.parametrize("one_hot_limit", [50, 6])
 def test_what_is_saved_predicts_the_same_from_the_raw_file(parameters, one_hot_limit, tmp_path):
     table = people()

@@ -261,6 +261,20 @@ def test_types_that_are_not_read_are_refused_by_name(column):
         small().fit(table, [0, 1, 0, 1])
 
 
+def test_periods_are_refused_by_name():
+    table = pd.DataFrame({"month": pd.period_range("2020-01", periods=12, freq="M"), "word": ["a", "b"] * 6})
+    with pytest.raises(ValueError, match='"month": its type is pandas.period'):
+        small().fit(table, [0, 1] * 6)
+
+
+def test_without_pyarrow_pandas_says_what_it_needs(monkeypatch):
+    X, y = adult(20)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match="pip install pyarrow"):
+        small().fit(X, y)
+    assert small().fit(X.select_dtypes("number"), y).encoding_ == {}
+
+
 def test_columns_of_mixed_kinds_are_refused():
     with pytest.raises(ValueError, match="give each column values of one kind"):
         small().fit(pd.DataFrame({"mixed": [1, "a", 2.5, None]}), [0, 1, 0, 1])
@@ -611,6 +625,34 @@ def test_rows_and_targets_of_other_numbers_are_refused():
         small().fit(X, y[:50])
     with pytest.raises(ValueError, match="requires y to be passed"):
         small().fit(X, None)
+
+
+def test_weights_and_labels_of_a_table():
+    X, y = adult(120)
+    weights = np.arange(120) % 3
+    X = X[["age", "sex"]]
+    plain = small(shuffle=False, precision="f64", solver="sgd", momentum=0, alpha=0)
+    rows = np.repeat(np.arange(120), weights)
+    weighted = clone(plain).set_params(batch_size=120).fit(X, y, sample_weight=weights)
+    repeated = clone(plain).set_params(batch_size=len(rows)).fit(X.iloc[rows], y.iloc[rows])
+    np.testing.assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-9)
+    labels = np.column_stack([X["age"] > 40, X["sex"] == "Male"]).astype(int)
+    model = small().fit(X, labels)
+    assert model.predict(to_arrow(X)).shape == (120, 2)
+    assert small(class_weight="balanced").fit(X, y).loss_ > 0
+
+
+def test_a_stream_is_read_once():
+    X, y = adult(120)
+    model = small().fit(to_arrow(X).to_reader(), y)
+    expected = small().fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(to_arrow(X).to_reader(max_chunksize=7)), expected)
+    numbers = to_arrow(X.select_dtypes("number"))
+    model = small().fit(numbers.to_reader(), y)
+    assert list(model.feature_names_in_) == numbers.column_names
+    np.testing.assert_array_equal(
+        model.predict_proba(numbers.to_reader()), model.predict_proba(numbers.to_pandas())
+    )
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────────

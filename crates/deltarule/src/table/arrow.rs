@@ -19,7 +19,7 @@ use arrow_array::types::{
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use deltarule_kernels::Real;
 
 pub(in crate::table) use self::growing::Growing;
@@ -36,13 +36,15 @@ const BLOCK: usize = 64;
 /// # Errors
 /// [`ErrorKind::UnusableColumn`] for the first column whose type is not read.
 pub fn column_types(schema: &Schema, names: &[String]) -> Result<Vec<ColumnType>> {
-    let types = schema.fields().iter().zip(names);
-    types
-        .map(|(field, name)| column_type(field.data_type()).ok_or_else(|| unread(name, field.data_type())))
-        .collect()
+    let fields = schema.fields().iter().zip(names);
+    fields.map(|(field, name)| column_type(field).ok_or_else(|| unread(name, field))).collect()
 }
 
-fn column_type(kind: &DataType) -> Option<ColumnType> {
+fn column_type(field: &Field) -> Option<ColumnType> {
+    let kind = field.data_type();
+    if extension(field).is_some() {
+        return None;
+    }
     if let DataType::Dictionary(..) = kind {
         return Growing::of(kind).map(|_| ColumnType::Category);
     }
@@ -54,7 +56,14 @@ fn column_type(kind: &DataType) -> Option<ColumnType> {
     })
 }
 
-fn unread(name: &str, kind: &DataType) -> Error {
+/// The name of a program's own type, whose values mean something else than what they are stored as (months counted from 1970);
+/// Arrow's own ones are stored as what they are.
+fn extension(field: &Field) -> Option<&str> {
+    field.extension_type_name().filter(|name| !name.starts_with("arrow."))
+}
+
+fn unread(name: &str, field: &Field) -> Error {
+    let kind = extension(field).map_or_else(|| field.data_type().to_string(), str::to_owned);
     ErrorKind::UnusableColumn {
         column: name.to_owned(),
         what: format!("its type is {kind}; expected numbers, text, truth values, dates or timestamps"),
@@ -77,23 +86,18 @@ pub fn table(source: &str, schema: &Schema, batches: &[RecordBatch], names: &[St
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let columns: Vec<usize> = (0..names.len()).collect();
     let threads = crew::for_values(rows * columns.len());
-    let read = crew::map(threads, columns, |at| {
-        column(source, schema.field(at).data_type(), batches, at, &names[at])
-    });
+    let read = crew::map(threads, columns, |at| column(source, schema.field(at), batches, at, &names[at]));
     Table::new(source, read.into_iter().collect::<Result<_>>()?)
 }
 
-fn column(source: &str, kind: &DataType, batches: &[RecordBatch], at: usize, name: &str) -> Result<Column> {
-    let mut growing = Growing::of(kind).ok_or_else(|| unread(name, kind))?;
+fn column(source: &str, field: &Field, batches: &[RecordBatch], at: usize, name: &str) -> Result<Column> {
+    let kind = column_type(field).ok_or_else(|| unread(name, field))?;
+    let mut growing = Growing::of(field.data_type()).ok_or_else(|| unread(name, field))?;
     for batch in batches {
         growing.append(batch.column(at).as_ref()).map_err(|refusal| refused(refusal, name))?;
     }
     let column = Column::new(name, growing.finish());
-    if column_type(kind) == Some(ColumnType::Category) {
-        column.convert(ColumnType::Category, source)
-    } else {
-        Ok(column)
-    }
+    if kind == ColumnType::Category { column.convert(kind, source) } else { Ok(column) }
 }
 
 fn refused(refusal: Refusal, name: &str) -> Error {
@@ -124,15 +128,15 @@ pub fn matrix<F: Real>(schema: &Schema, batches: &[RecordBatch], names: &[String
     let types = column_types(schema, names)?;
     if let Some(at) = types.iter().position(|kind| !matches!(kind, ColumnType::Number | ColumnType::Boolean))
     {
-        return Err(unread(&names[at], schema.field(at).data_type()));
+        return Err(unread(&names[at], schema.field(at)));
     }
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut dense = vec![F::ZERO; rows * width];
     let mut rest = &mut dense[..];
     for batch in batches {
         let mut readers = Vec::with_capacity(width);
-        for (array, name) in batch.columns().iter().zip(names) {
-            readers.push(Reader::of(array.as_ref(), name)?);
+        for ((array, field), name) in batch.columns().iter().zip(schema.fields()).zip(names) {
+            readers.push(Reader::of(array.as_ref(), field, name)?);
         }
         let (of_batch, after) = rest.split_at_mut(batch.num_rows() * width);
         rest = after;
@@ -156,15 +160,14 @@ enum Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn of(array: &'a dyn Array, name: &str) -> Result<Self> {
+    fn of(array: &'a dyn Array, field: &Field, name: &str) -> Result<Self> {
         if array.data_type().is_integer() || array.data_type().is_floating() {
             return Ok(Self::Array(array));
         }
         if let Some(booleans) = array.as_boolean_opt() {
             return Ok(Self::Boolean(booleans));
         }
-        let kind = array.data_type();
-        let mut growing = Growing::of(kind).ok_or_else(|| unread(name, kind))?;
+        let mut growing = Growing::of(array.data_type()).ok_or_else(|| unread(name, field))?;
         growing.append(array).map_err(|refusal| refused(refusal, name))?;
         Ok(Self::Taken(Column::new(name, growing.finish())))
     }

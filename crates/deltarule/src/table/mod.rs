@@ -2,7 +2,8 @@
 //!
 //! [`read`] takes what a person names (a path, a bundled data set, `-` for standard input) and gives a [`Table`]: named
 //! columns of equal length, each of one type, missing values marked. Formats: CSV and TSV (also gzipped), Parquet,
-//! NumPy's `.npy`, folders of IDX files (MNIST's format).
+//! NumPy's `.npy`, folders of IDX files (MNIST's format). With the feature `arrow`, `arrow` takes the record batches of another
+//! program in the same process.
 //!
 //! What it refuses to do: it never guesses over an error (a ragged row, a broken byte, an infinite number end the
 //! reading with file, line and column), it scales and encodes nothing (that is the encoder's, fitted on training rows

@@ -134,6 +134,16 @@ label_smoothing : float, default=0.0
 >>> xor = MLPClassifier(8, "tanh", solver="lbfgs", random_state=1).fit(X, y)
 >>> print(*xor.predict(X))
 no yes yes no
+
+A table with words and a hole in it:
+
+>>> import pandas as pd
+>>> table = pd.DataFrame({"size": [1.5, None, 2.0, 1.0], "shape": ["cube", "ball", "ball", "cube"]})
+>>> model = MLPClassifier(8, solver="lbfgs", allow_missing=True, random_state=1).fit(table, y)
+>>> print(*model.predict(table))
+no yes yes no
+>>> model.encoding_
+{'size': 'as it is, whether missing', 'shape': '2 categories, a 0/1 number each'}
 """
 )
 

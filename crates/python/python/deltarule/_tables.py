@@ -112,8 +112,8 @@ def rows_of(estimator: Any, X: Any, reset: bool) -> Table | Array | None:
 def _matrix(estimator: Any, X: Any, table: Table, reset: bool) -> Array:
     """The numbers of Arrow's columns, written into rows once."""
     _check_names(estimator, _names_of(X, table), reset)
-    numbers = table.numbers(estimator._dtype == np.float64)
-    numbers = check_array(numbers, dtype=(np.float64, np.float32), estimator=estimator, input_name="X")
+    rows = table.numbers(estimator._dtype == np.float64)
+    numbers: Array = check_array(rows, dtype=(np.float64, np.float32), estimator=estimator, input_name="X")
     _check_n_features(estimator, numbers, reset=reset)
     return numbers
 

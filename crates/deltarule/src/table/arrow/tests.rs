@@ -101,7 +101,7 @@ fn numbers_become_rows_whatever_their_width() {
     }
     assert_eq!(matrix[7..13], [-49.0, 1.0, (1_u64 << 30) as f64, 1.0 / 3.0, 0.0, 0.01]);
     let wide = batch(vec![("x", Arc::new(Float64Array::from(vec![1e300, -1e300, 0.1])))]);
-    let single = super::matrix::<f32>(&wide.schema(), &[wide.clone()], &names(&wide)).unwrap();
+    let single = super::matrix::<f32>(&wide.schema(), std::slice::from_ref(&wide), &names(&wide)).unwrap();
     assert_eq!(single, [f32::INFINITY, f32::NEG_INFINITY, 0.1]);
 }
 
@@ -118,8 +118,26 @@ fn what_is_not_read_is_refused_by_name() {
     let refusal = table_of(&[infinite]).unwrap_err().to_string();
     assert!(refusal.contains("column \"x\": row 2 holds inf"), "{refusal}");
     let words = batch(vec![("w", Arc::new(StringArray::from(vec!["a"])))]);
-    let refusal = super::matrix::<f32>(&words.schema(), &[words.clone()], &names(&words)).unwrap_err();
+    let refusal =
+        super::matrix::<f32>(&words.schema(), std::slice::from_ref(&words), &names(&words)).unwrap_err();
     assert!(refusal.to_string().contains("\"w\""), "{refusal}");
+}
+
+#[test]
+fn another_programs_own_types_are_refused_and_arrows_are_read_as_stored() {
+    let of = |extension: &str| {
+        let name = ("ARROW:extension:name".to_owned(), extension.to_owned());
+        let field = Field::new("month", DataType::Int64, true).with_metadata([name].into());
+        Schema::new(vec![field])
+    };
+    let names = ["month".to_owned()];
+    let values =
+        RecordBatch::try_new(Arc::new(of("pandas.period")), vec![Arc::new(Int64Array::from(vec![600]))]);
+    let values = [values.unwrap()];
+    let refusal = table("t", &of("pandas.period"), &values, &names).unwrap_err().to_string();
+    assert!(refusal.contains("column \"month\": its type is pandas.period"), "{refusal}");
+    assert!(matrix::<f64>(&of("pandas.period"), &values, &names).is_err());
+    assert_eq!(matrix::<f64>(&of("arrow.opaque"), &values, &names).unwrap(), [600.0]);
 }
 
 #[test]
