@@ -4,7 +4,10 @@
 //! [`Loss::value_and_delta`] returns is the weighted *sum* Σ_r weight_r·C_r, and δ_L = ∂(that sum)/∂z_L row by row:
 //! the division by W comes with the gradients, so that sums over machines can be added first.
 
-use deltarule_kernels::{Activation, OutputRows, Pool, Real, activate_backward, squared_errors};
+use deltarule_kernels::{
+    Activation, ClassRows, OutputRows, Pool, Real, activate_backward, binary_cross_entropies,
+    cross_entropies, squared_errors,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::activation;
@@ -210,6 +213,10 @@ impl Loss {
             }
             return;
         }
+        if self.is_by_vectors(targets) {
+            self.each_row_by_vectors(pool, first, z, a, targets, weights, delta, cost);
+            return;
+        }
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
             let weight = weights.map_or(F::ONE, |weights| weights[first + row]);
             let delta = delta.as_deref_mut().map(|delta| &mut delta[row * outputs..][..outputs]);
@@ -219,6 +226,59 @@ impl Loss {
                 self.separate_outputs_row(z, a, targets, first + row, weight, delta)
             };
             cost(row, weight.to_f64() * value);
+        }
+    }
+
+    /// Whether costs of these targets are computed by the kernels.
+    fn is_by_vectors<F>(&self, targets: TargetsView<'_, F>) -> bool {
+        matches!(
+            (self.cost, targets),
+            (Cost::CrossEntropy, TargetsView::Classes { .. })
+                | (Cost::BinaryCrossEntropy, TargetsView::Values { .. })
+        )
+    }
+
+    /// [`each_row`](Self::each_row) of a cross-entropy, by the kernels.
+    fn each_row_by_vectors<F: Real>(
+        &self,
+        pool: &Pool,
+        first: usize,
+        z: &[F],
+        a: &[F],
+        targets: TargetsView<'_, F>,
+        weights: Option<&[F]>,
+        mut delta: Option<&mut [F]>,
+        mut cost: impl FnMut(usize, f64),
+    ) {
+        let (outputs, smoothing) = (targets.outputs(), self.label_smoothing);
+        let mut costs = [0.0; ROWS];
+        for (block, (z, a)) in z.chunks(ROWS * outputs).zip(a.chunks(ROWS * outputs)).enumerate() {
+            let costs = &mut costs[..a.len() / outputs];
+            let cells = block * ROWS * outputs..block * ROWS * outputs + a.len();
+            let mut delta = delta.as_deref_mut().map(|delta| &mut delta[cells]);
+            let rows = first + block * ROWS..first + block * ROWS + costs.len();
+            match targets.range(rows.start, rows.end) {
+                TargetsView::Classes { classes, codes } => {
+                    let given = ClassRows { z, a, codes, classes, smoothing };
+                    cross_entropies(pool, given, delta.as_deref_mut(), costs);
+                }
+                TargetsView::Values { values, .. } => {
+                    let delta = delta.as_deref_mut();
+                    binary_cross_entropies(pool, outputs, z, a, values, smoothing, delta, costs);
+                }
+            }
+            if let Some(weights) = weights {
+                let weights = &weights[rows];
+                costs.iter_mut().zip(weights).for_each(|(cost, weight)| *cost *= weight.to_f64());
+                for (delta, &weight) in
+                    delta.into_iter().flat_map(|d| d.chunks_exact_mut(outputs)).zip(weights)
+                {
+                    delta.iter_mut().for_each(|delta| *delta = weight * *delta);
+                }
+            }
+            for (row, &value) in costs.iter().enumerate() {
+                cost(block * ROWS + row, value);
+            }
         }
     }
 
@@ -367,6 +427,9 @@ impl Loss {
 /// Outputs from which on a row's squared errors are summed by vectors.
 const MANY_OUTPUTS: usize = 8;
 
+/// Rows whose costs a kernel is asked for at once.
+const ROWS: usize = 64;
+
 /// ½ Σ (ŷ − y)² of each row, given to `cost`, and ŷ − y over `delta`, by vectors.
 fn many_squared_errors<F: Real>(
     pool: &Pool,
@@ -376,7 +439,6 @@ fn many_squared_errors<F: Real>(
     mut delta: Option<&mut [F]>,
     mut cost: impl FnMut(usize, f64),
 ) {
-    const ROWS: usize = 64;
     let mut costs = [0.0; ROWS];
     for (block, a) in a.chunks(ROWS * outputs).enumerate() {
         let part = block * ROWS * outputs..block * ROWS * outputs + a.len();
