@@ -221,7 +221,7 @@ impl Loss {
             let weight = weights.map_or(F::ONE, |weights| weights[first + row]);
             let delta = delta.as_deref_mut().map(|delta| &mut delta[row * outputs..][..outputs]);
             let value = if self.cost == Cost::CrossEntropy {
-                self.cross_entropy_row(z, a, targets, first + row, weight, delta)
+                self.cross_entropy_row(pool, z, a, targets, first + row, weight, delta)
             } else {
                 self.separate_outputs_row(z, a, targets, first + row, weight, delta)
             };
@@ -300,10 +300,11 @@ impl Loss {
         }
     }
 
-    /// −Σ y·ln ŷ = Σ y·((max z − z) − ln ŷ at the maximum), the logarithm as ln(1 + Σ of the others' ŷ / ŷ at the maximum):
-    /// no exponential is taken anew, none can overflow, and near a perfect fit no digit is lost to a difference of logits.
+    /// −Σ y·ln ŷ of targets that are numbers: with c the class of the largest, −ln ŷ_j = −ln ŷ_c + (z_c − z_j), so that
+    /// near a perfect fit no digit is lost, and a one-hot target costs what its class does: of it both sums below are 0.
     fn cross_entropy_row<F: Real>(
         &self,
+        pool: &Pool,
         z: &[F],
         a: &[F],
         targets: TargetsView<'_, F>,
@@ -311,31 +312,24 @@ impl Loss {
         weight: F,
         delta: Option<&mut [F]>,
     ) -> f64 {
-        let mut top = 0;
-        for j in 1..z.len() {
-            if z[j] > z[top] {
-                top = j;
-            }
-        }
-        let others: f64 = a[..top].iter().chain(&a[top + 1..]).map(|a| a.to_f64()).sum();
-        let highest = (others / a[top].to_f64()).ln_1p();
-        let largest = z[top].to_f64();
-        let mut value = 0.0;
-        let smoothed = |j| self.smoothed(targets.value(row, j), z.len());
-        for (j, z) in z.iter().enumerate() {
-            let y = smoothed(j).to_f64();
-            if y != 0.0 {
-                value += y * ((largest - z.to_f64()) + highest);
-            }
-        }
+        let (classes, kept) = (z.len(), 1.0 - self.label_smoothing);
+        let y = |j| targets.value(row, j).to_f64();
+        let likeliest = (1..classes).fold(0, |likeliest, j| if y(j) > y(likeliest) { j } else { likeliest });
+        let cost_of_class = |smoothing| {
+            let mut cost = [0.0];
+            let of_class = ClassRows { z, a, codes: &[likeliest as u32], classes, smoothing };
+            cross_entropies(pool, of_class, None, &mut cost);
+            cost[0]
+        };
+        let beyond: f64 = (0..classes).map(y).sum::<f64>() - 1.0;
+        let differences: f64 = (0..classes).map(|j| y(j) * (z[likeliest] - z[j]).to_f64()).sum();
         if let Some(delta) = delta {
             // Σ_j y_j = 1, so ∂C/∂z = a·Σy − y = a − y.
             for (j, delta) in delta.iter_mut().enumerate() {
-                *delta = weight * (a[j] - smoothed(j));
+                *delta = weight * (a[j] - self.smoothed(targets.value(row, j), classes));
             }
         }
-        // NaN logits never win a comparison: let them show.
-        if z.iter().any(|z| z.is_nan()) { f64::NAN } else { value }
+        cost_of_class(self.label_smoothing) + kept * (beyond * cost_of_class(0.0) + differences)
     }
 
     fn separate_outputs_row<F: Real>(

@@ -269,15 +269,14 @@ mod tests {
         let (mut delta, mut costs) = (vec![F::NAN; a.len()], vec![f64::NAN; rows]);
         let given = ClassRows { z: &z, a: &a, codes: &codes, classes, smoothing };
         cross_entropies(pool, given, Some(&mut delta), &mut costs);
-        for row in 0..rows {
+        for (row, &cost) in costs.iter().enumerate() {
             let cells = row * classes..(row + 1) * classes;
             let expected = exact(&z[cells.clone()], codes[row] as usize, smoothing);
             let bound = 16.0 * F::EPSILON.to_f64() * expected.max(1e-300) + f64::EPSILON * scale;
             assert!(
-                (costs[row] - expected).abs() <= bound,
-                "{pool:?} {} {classes} classes, row {row}: {} for {expected}",
-                F::NAME,
-                costs[row]
+                (cost - expected).abs() <= bound,
+                "{pool:?} {} {classes} classes, row {row}: {cost} for {expected}",
+                F::NAME
             );
             for j in 0..classes {
                 let one_hot = if codes[row] as usize == j { 1.0 - smoothing } else { 0.0 };
@@ -314,7 +313,7 @@ mod tests {
             activate(pool, Activation::Sigmoid, outputs, &z, &mut a);
             let (mut delta, mut costs) = (vec![F::NAN; a.len()], vec![f64::NAN; rows]);
             binary_cross_entropies(pool, outputs, &z, &a, &y, smoothing, Some(&mut delta), &mut costs);
-            for row in 0..rows {
+            for (row, &cost) in costs.iter().enumerate() {
                 let mut expected = 0.0;
                 for at in row * outputs..(row + 1) * outputs {
                     let target = y[at].to_f64() * (1.0 - smoothing) + smoothing / 2.0;
@@ -323,7 +322,7 @@ mod tests {
                     assert!((delta[at] - (a[at] - F::from_f64(target))).abs() <= F::EPSILON);
                 }
                 let bound = 16.0 * F::EPSILON.to_f64() * expected;
-                assert!((costs[row] - expected).abs() <= bound, "{} for {expected}", costs[row]);
+                assert!((cost - expected).abs() <= bound, "{cost} for {expected}");
             }
         }
         for isa in InstructionSet::available() {
