@@ -242,22 +242,6 @@ def test_callbacks_hear_each_epoch_and_may_end_the_training(iris):
     assert model.predict(X).shape == y.shape
 
 
-def test_a_network_in_training_is_not_copied(iris):
-    X, y = iris
-    refused = []
-
-    def copy_it(event):
-        with pytest.raises(RuntimeError, match="in training"):
-            copy.deepcopy(model)
-        refused.append(event["epoch"])
-
-    model = MLPClassifier(8, max_iter=2, callbacks=[copy_it], random_state=0)
-    model.fit(X, y)
-    assert refused == [1, 2]
-    model.set_params(callbacks=None)
-    assert pickle.loads(pickle.dumps(model)).score(X, y) == model.score(X, y)
-
-
 def test_going_on_keeps_the_optimizers_state(iris):
     X, y = iris
     both = {"hidden_layer_sizes": 8, "random_state": 0, "shuffle": False, "tol": 0}
@@ -464,7 +448,7 @@ def test_importing_is_lazy():
     assert said.stdout.strip() == deltarule.__version__
 
 
-@pytest.mark.parametrize("name", ["_mlp", "_files"])
+@pytest.mark.parametrize("name", ["_mlp", "_files", "callbacks"])
 def test_examples_in_docstrings(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():

@@ -21,7 +21,7 @@ use super::line_search::{Trial, strong_wolfe};
 /// itself is tried; where that leads nowhere either, there is no further descent in this precision.
 ///
 /// [`step`](Self::step) allocates nothing. It has converged when no element of the gradient is above
-/// [`GRADIENT_TOLERANCE`](Self::GRADIENT_TOLERANCE), when a step lowers the cost by less than a few units in its last
+/// [`GRADIENT_TOLERANCE`](Self::GRADIENT_TOLERANCE) or the tolerance given, when a step lowers the cost by less than a few units in its last
 /// place, or when there is no further descent.
 ///
 /// ```
@@ -43,6 +43,7 @@ use super::line_search::{Trial, strong_wolfe};
 #[derive(Clone, Debug)]
 pub struct Lbfgs<F> {
     history: usize,
+    tolerance: f64,
     state: LbfgsState,
     /// At the parameters of the last step.
     gradient: Vec<F>,
@@ -94,6 +95,7 @@ impl<F: Real> Lbfgs<F> {
         let zeros = |count| vec![F::ZERO; count];
         Self {
             history,
+            tolerance: Self::GRADIENT_TOLERANCE,
             state: LbfgsState::default(),
             gradient: zeros(parameters),
             moves: zeros(history * parameters),
@@ -104,6 +106,13 @@ impl<F: Real> Lbfgs<F> {
             trial_gradient: zeros(parameters),
             factors: vec![0.0; history],
         }
+    }
+
+    /// Also converges where no element of the gradient is above `tolerance`, if that is larger than
+    /// [`GRADIENT_TOLERANCE`](Self::GRADIENT_TOLERANCE).
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance: tolerance.max(Self::GRADIENT_TOLERANCE), ..self }
     }
 
     /// The arrays to be kept in a checkpoint, besides [`state`](Self::state): `gradient` `[parameters]`, `moves` and
@@ -193,7 +202,7 @@ impl<F: Real> Lbfgs<F> {
     }
 
     fn is_flat(&self, pool: &Pool, cost: f64) -> bool {
-        cost.is_finite() && abs_max(pool, &self.gradient).to_f64() <= Self::GRADIENT_TOLERANCE
+        cost.is_finite() && abs_max(pool, &self.gradient).to_f64() <= self.tolerance
     }
 
     /// Pair `slot` of a ring.
