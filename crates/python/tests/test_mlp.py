@@ -448,7 +448,7 @@ def test_importing_is_lazy():
     assert said.stdout.strip() == deltarule.__version__
 
 
-@pytest.mark.parametrize("name", ["_mlp", "_files", "callbacks"])
+@pytest.mark.parametrize("name", ["_mlp", "_files", "_sklearn", "callbacks"])
 def test_examples_in_docstrings(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():

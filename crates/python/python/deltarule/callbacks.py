@@ -478,6 +478,8 @@ class MLflowLogger(Callback):
         The run that was logged to.
     """
 
+    run_id_: str
+
     def __init__(
         self, run_id: str | None = None, *, tracking_uri: str | None = None, experiment: str | None = None
     ) -> None:
