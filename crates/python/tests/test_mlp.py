@@ -367,6 +367,27 @@ def test_what_wraps_estimators_takes_them(iris):
     assert importance.importances_mean[2:].max() > importance.importances_mean[:2].max()
 
 
+def test_partial_dependence_is_drawn(iris):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from sklearn.inspection import PartialDependenceDisplay, partial_dependence
+
+    X, y = iris
+    model = MLPClassifier(8, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y)
+    display = PartialDependenceDisplay.from_estimator(model, X, [2, (2, 3)], target=1, grid_resolution=6)
+    (line,) = display.lines_[0][0][None] if isinstance(display.lines_[0][0], dict) else [display.lines_[0][0]]
+    grid, drawn = line.get_data()
+    by_hand = []
+    for value in grid:
+        moved = X.copy()
+        moved[:, 2] = value
+        by_hand.append(model.predict_proba(moved)[:, 1].mean())
+    np.testing.assert_allclose(drawn, by_hand, rtol=1e-5)
+    assert partial_dependence(model, X, [0], grid_resolution=6)["average"].shape == (3, 6)
+    display.figure_.clear()
+
+
 def test_weights_are_routed(iris):
     import sklearn
 

@@ -17,6 +17,8 @@ torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed: pip install -r crates/python/requirements-torch.txt"
 )
 nn = torch.nn
+# Its threads wait for each other by spinning: on a busy machine a step would take a hundred times as long.
+torch.set_num_threads(1)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -55,6 +55,28 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The network as plain arrays and dictionaries: skops knows how to keep those.
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "_mlp" in state:
+            _, (said, task, inputs, outputs), left = self._mlp.__reduce__()
+            state["_mlp"] = {
+                "settings": said,
+                "task": task,
+                "inputs": inputs,
+                "outputs": outputs,
+                "left": left,
+            }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        network = state.get("_mlp")
+        if isinstance(network, dict):
+            mlp = Mlp(network["settings"], network["task"], network["inputs"], network["outputs"])
+            mlp.__setstate__(network["left"])
+            state = {**state, "_mlp": mlp}
+        super().__setstate__(state)
+
     @abstractmethod
     def _encoded(self, y: Array) -> Array:
         """Targets as the core takes them."""
