@@ -317,7 +317,9 @@ impl Mlp {
     ) -> PyResult<String> {
         let (widths, mut record) = (self.widths, self.record.clone());
         if record.looks.is_empty() && record.epochs.is_empty() {
-            return Err(PyValueError::new_err("nothing was recorded: the training was another process's, or is not over"));
+            return Err(PyValueError::new_err(
+                "nothing was recorded: the training was another process's, or is not over",
+            ));
         }
         let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
         let (config, threads) = (&self.config, &self.threads);

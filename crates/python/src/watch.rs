@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use deltarule::control::Control;
 use deltarule::event::Event;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat};
 
@@ -63,7 +64,7 @@ impl Watch {
         let network = network();
         self.take(Python::attach(|py| -> PyResult<bool> {
             let told = told(py, &event)?;
-            told.set_item("network", network)?;
+            told.set_item(intern!(py, "network"), network)?;
             let answer = callable.bind(py).call1((told,))?;
             if answer.is_instance_of::<PyFloat>() {
                 self.factor.set(Some(answer.extract()?));
@@ -118,14 +119,14 @@ fn told<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyDict>> {
     if let Event::Epoch { epoch, step, cost, validation, best, learning_rate, samples_per_second, seconds } =
         event
     {
-        told.set_item("epoch", epoch)?;
-        told.set_item("step", step)?;
-        told.set_item("cost", cost)?;
-        told.set_item("validation", (!validation.is_empty()).then_some(validation))?;
-        told.set_item("best", best)?;
-        told.set_item("learning_rate", learning_rate)?;
-        told.set_item("samples_per_second", samples_per_second)?;
-        told.set_item("seconds", seconds)?;
+        told.set_item(intern!(py, "epoch"), epoch)?;
+        told.set_item(intern!(py, "step"), step)?;
+        told.set_item(intern!(py, "cost"), cost)?;
+        told.set_item(intern!(py, "validation"), (!validation.is_empty()).then_some(validation))?;
+        told.set_item(intern!(py, "best"), best)?;
+        told.set_item(intern!(py, "learning_rate"), learning_rate)?;
+        told.set_item(intern!(py, "samples_per_second"), samples_per_second)?;
+        told.set_item(intern!(py, "seconds"), seconds)?;
     }
     Ok(told)
 }

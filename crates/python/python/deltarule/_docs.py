@@ -97,8 +97,8 @@ n_features_in_, feature_names_in_ : int, ndarray of str
 Notes
 -----
 The same `random_state` draws the same start weights as scikit-learn's, and sets the same rows apart for early
-stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty (of 'lbfgs' with it), and of several targets
-their sum, not their mean; weighted rows count by their weight. Adam divides by √v̂ + ε with the bias-corrected v̂, as
+stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty (of 'lbfgs' with it), and
+of several targets their sum, not their mean; weighted rows count by their weight. Adam divides by √v̂ + ε with the bias-corrected v̂, as
 its paper does. Numbers are those of single precision unless `precision` says otherwise. A training that fails leaves
 the estimator as it was.
 

@@ -42,8 +42,9 @@ class _Block:
     normalization: str | None = None
     activation: str | None = None
     dropout: float | None = None
-    # What comes after a last layer.
+    # What ends a classifier: softmax or sigmoid.
     output: str | None = None
+    # Each of them with its place, for errors.
     said: list[str] = field(default_factory=list)
 
 
@@ -231,55 +232,65 @@ def _blocks(module: Any) -> list[_Block]:
             f"from_torch: expected an nn.Sequential of layers, got {type(module).__name__}; its layers in their order "
             "are to be put into one"
         )
+    found = [(place, layer) for place, layer in _flat(module) if type(layer) is not nn.Identity]
+    if found and type(found[0][1]) is nn.Flatten and found[0][1].start_dim == 1:
+        found = found[1:]  # rows are flat
+    blocks: list[_Block] = []
+    for number, (place, layer) in enumerate(found):
+        if type(layer) is nn.Linear:
+            blocks.append(_Block(layer, place))
+        elif not blocks:
+            raise ValueError(
+                f"from_torch: layer {place}, {layer!r}, stands before the first Linear; expected a Linear"
+            )
+        else:
+            _take(blocks[-1], layer, place, number == len(found) - 1)
+    if not blocks:
+        raise ValueError("from_torch: expected a Linear at least, got a module without")
+    _end_is_one(blocks[-1])
+    return blocks
+
+
+def _take(block: _Block, layer: Any, place: str, is_last: bool) -> None:
+    """Adds a layer to the block that it stands in."""
+    nn = _torch().nn
     activations = {getattr(nn, kind): name for name, (kind, _) in _ACTIVATIONS.items()}
     norms = {getattr(nn, kind): name for name, (kind, _) in _NORMS.items()}
     outputs = {nn.Softmax: "softmax", nn.LogSoftmax: "softmax", nn.Sigmoid: "sigmoid"}
-    found = [(place, layer) for place, layer in _flat(module) if type(layer) is not nn.Identity]
-    blocks: list[_Block] = []
-    for number, (place, layer) in enumerate(found):
-        kind, named = type(layer), f"layer {place}, {layer!r},"
-        is_last = number == len(found) - 1 and bool(blocks)
-        if kind is nn.Linear:
-            blocks.append(_Block(layer, place))
-            continue
-        if kind is nn.Flatten and not blocks and layer.start_dim == 1:
-            continue
-        if not blocks:
-            raise ValueError(f"from_torch: {named} stands before the first Linear; expected a Linear")
-        block = blocks[-1]
-        if is_last and kind in outputs:
-            if kind is not nn.Sigmoid and layer.dim not in (1, -1):
-                raise ValueError(f"from_torch: {named} is not over the outputs; expected dim=1")
-            block.output = outputs[kind]
-        elif kind in norms:
-            _means(layer, named, _NORMS[norms[kind]][1])
-            earlier = {"norm": block.norm, "activation": block.activation, "Dropout": block.dropout}
-            _comes_before(named, earlier)
-            block.norm, block.normalization = layer, norms[kind]
-        elif kind in activations:
-            _means(layer, named, _ACTIVATIONS[activations[kind]][1])
-            _comes_before(named, {"activation": block.activation, "Dropout": block.dropout})
-            block.activation = activations[kind]
-        elif kind is nn.Dropout:
-            _comes_before(named, {"Dropout": block.dropout})
-            block.dropout = layer.p
-        else:
-            known = ["Linear", *(getattr(k, "__name__", "") for k in (*norms, *activations)), "Dropout"]
-            raise ValueError(
-                f"from_torch: {named} is not to be had here; expected one of {', '.join(known)}, and at the end Sigmoid, "
-                "Softmax or LogSoftmax"
-            )
-        block.said.append(f"layer {place}, {layer!r},")
-    if not blocks:
-        raise ValueError("from_torch: expected a Linear at least, got a module without")
-    if blocks[-1].output is None and blocks[-1].said:
+    kind, named = type(layer), f"layer {place}, {layer!r},"
+    if is_last and kind in outputs:
+        if kind is not nn.Sigmoid and layer.dim not in (1, -1):
+            raise ValueError(f"from_torch: {named} is not over the outputs; expected dim=1")
+        block.output = outputs[kind]
+    elif kind in norms:
+        _means(layer, named, _NORMS[norms[kind]][1])
+        _comes_before(named, {"norm": block.norm, "activation": block.activation, "Dropout": block.dropout})
+        block.norm, block.normalization = layer, norms[kind]
+    elif kind in activations:
+        _means(layer, named, _ACTIVATIONS[activations[kind]][1])
+        _comes_before(named, {"activation": block.activation, "Dropout": block.dropout})
+        block.activation = activations[kind]
+    elif kind is nn.Dropout:
+        _comes_before(named, {"Dropout": block.dropout})
+        block.dropout = layer.p
+    else:
+        known = ["Linear", *(kind for kind, _ in (*_NORMS.values(), *_ACTIVATIONS.values())), "Dropout"]
         raise ValueError(
-            f"from_torch: {blocks[-1].said[-1]} stands after the last Linear, where no hidden layer follows; expected "
+            f"from_torch: {named} is not to be had here; expected one of {', '.join(known)}, and at the end Sigmoid, "
+            "Softmax or LogSoftmax"
+        )
+    block.said.append(named)
+
+
+def _end_is_one(last: _Block) -> None:
+    """After the last dense layer comes what makes probabilities of its outputs, or nothing."""
+    if last.said and last.output is None:
+        raise ValueError(
+            f"from_torch: {last.said[-1]} stands after the last Linear, where no hidden layer follows; expected "
             "Sigmoid, Softmax, LogSoftmax or nothing"
         )
-    if blocks[-1].output is not None and len(blocks[-1].said) > 1:
-        raise ValueError(f"from_torch: {blocks[-1].said[0]} stands between the last Linear and its output")
-    return blocks
+    if len(last.said) > 1:
+        raise ValueError(f"from_torch: {last.said[0]} stands between the last Linear and its output")
 
 
 def _means(layer: Any, named: str, expected: dict[str, Any]) -> None:
