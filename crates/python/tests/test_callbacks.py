@@ -212,8 +212,11 @@ def test_a_rate_is_above_zero(wrong, iris):
 @pytest.mark.parametrize("solver", ["lbfgs", "rprop"])
 def test_a_solver_without_a_rate_takes_none(solver, iris):
     for callback in (LearningRateScheduler(ExponentialDecay(0.1, 0.9)), lambda event: 0.1):
+        model = classifier([callback], solver=solver)
         with pytest.raises(ValueError, match=f"solver='{solver}' has none"):
-            classifier([callback], solver=solver).fit(*iris)
+            model.fit(*iris)
+        # What is refused before anything was learnt leaves nothing behind; a rate is answered after an epoch.
+        assert hasattr(model, "_mlp") != isinstance(callback, LearningRateScheduler)
 
 
 # ── schedules ───────────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +265,7 @@ def test_a_schedule_starts_again_with_another_training(iris):
 
 
 def test_estimators_with_callbacks_are_searched_and_copied(iris, tmp_path):
-    callbacks = [LearningRateScheduler(CosineDecay(0.05, epochs=6)), Checkpoint(tmp_path / "{epoch}.safetensors"),
+    callbacks = [LearningRateScheduler(CosineDecay(0.05, epochs=6)), Checkpoint(tmp_path / "{epoch}.safetensors", every=3),
                  LogTo(tmp_path / "log.csv"), Progress(), TensorBoardLogger(tmp_path / "tb")]  # fmt: skip
     search = GridSearchCV(classifier(callbacks), {"alpha": [1e-4, 1e-2]}, cv=2).fit(*iris)
     assert search.best_score_ > 0.5
@@ -465,6 +468,13 @@ def test_mlflows_active_run_is_logged_to(iris, runs):
             classifier([MLflowLogger()]).fit(*iris)
             assert mlflow.get_run(run.info.run_id).info.status == "RUNNING"
         assert len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "cost")) == 6
+        mine = mlflow.set_experiment("mine").experiment_id
+        log = MLflowLogger()
+        classifier([log]).fit(*iris)
+        run = mlflow.get_run(log.run_id_)
+        assert (run.info.experiment_id, run.info.status) == (mine, "FINISHED")
+        assert run.data.params["max_iter"] == "6" and run.data.metrics["learning_rate"] == 0.001
+        assert mlflow.active_run() is None
     finally:
         mlflow.set_tracking_uri(before)
 

@@ -351,6 +351,21 @@ mod tests {
     }
 
     #[test]
+    fn it_ends_where_the_gradient_is_below_the_tolerance_given() {
+        let (pool, curvatures, targets) = (Pool::new(1), [1.0, 10.0, 0.1], [3.0, -1.0, 0.5]);
+        let mut evaluate = bowl(&curvatures, &targets);
+        let steps_to = |tolerance: f64, evaluate: &mut dyn FnMut(&[f64], &mut [f64]) -> f64| {
+            let (mut w, mut lbfgs) = ([0.0_f64; 3], Lbfgs::new(10, 3).with_tolerance(tolerance));
+            let steps = (1..100).find(|_| lbfgs.step(&pool, &mut w, evaluate).converged);
+            (steps.expect("it converges"), abs_max(&pool, &lbfgs.gradient))
+        };
+        let (few, steep) = steps_to(0.1, &mut evaluate);
+        let (many, flat) = steps_to(0.0, &mut evaluate);
+        assert!(few < many && steep <= 0.1 && steep > flat, "{few} of {many} steps, {steep:e} and {flat:e}");
+        assert!(flat <= Lbfgs::<f64>::GRADIENT_TOLERANCE);
+    }
+
+    #[test]
     fn a_minimum_is_recognised_without_a_step() {
         let (pool, mut w) = (Pool::new(1), [3.0]);
         let outcome = Lbfgs::new(3, 1).step(&pool, &mut w, &mut bowl(&[1.0], &[3.0]));

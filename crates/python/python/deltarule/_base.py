@@ -134,8 +134,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             trains = True
             self._train(*ready, incremental)
         except Exception as error:
-            # What was learnt before stays. What a callback raises leaves what was learnt until then.
-            if not trains or isinstance(error, DeltaruleError):
+            # What was learnt before stays. What a callback raises leaves what was learnt until then, if there is anything.
+            if not trains or self.n_iter_ == 0 or isinstance(error, DeltaruleError):
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise

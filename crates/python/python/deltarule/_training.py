@@ -43,10 +43,10 @@ def under_way(estimator: Any) -> Iterator[tuple[Mlp, float | None]]:
     try:
         rate = None
         for callback in estimator.callbacks or ():
-            begun.append(callback)
             if begin := getattr(callback, "begin", None):
                 answer = begin(estimator)
                 rate = rate if answer is None else _checked_rate(answer, estimator, callback)
+            begun.append(callback)
         estimator._mlp = _IN_TRAINING
         yield network, rate
     except BaseException as error:

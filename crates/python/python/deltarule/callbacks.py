@@ -470,7 +470,8 @@ class MLflowLogger(Callback):
     tracking_uri : str, default=None
         Where the runs are; by default where MLflow itself looks.
     experiment : str, default=None
-        The experiment of a run that is begun here; made where it does not exist. By default the active one.
+        The experiment of a run that is begun here; made where it does not exist. By default the active one, and where
+        `tracking_uri` is said the one called Default.
 
     Attributes
     ----------
@@ -501,7 +502,7 @@ class MLflowLogger(Callback):
         active = mlflow.active_run()
         self._is_own = self.run_id is None and active is None
         if self._is_own:
-            self.run_id_ = self._client.create_run(self._experiment_id(mlflow)).info.run_id
+            self.run_id_ = self._new_run(mlflow)
         else:
             self.run_id_ = self.run_id or active.info.run_id
         # A run's parameters cannot change; the callbacks are none.
@@ -509,13 +510,17 @@ class MLflowLogger(Callback):
         parameters = [Param(name, str(value)) for name, value in said.items() if name != "callbacks"]
         self._client.log_batch(self.run_id_, params=parameters)
 
-    def _experiment_id(self, mlflow: Any) -> str:
-        if self.experiment is None:
-            active: str = mlflow.tracking.fluent._get_experiment_id()
-            return active
-        known = self._client.get_experiment_by_name(self.experiment)
-        found: str = known.experiment_id if known else self._client.create_experiment(self.experiment)
-        return found
+    def _new_run(self, mlflow: Any) -> str:
+        if self.experiment is None and self.tracking_uri is None:
+            # Only MLflow knows which experiment is the active one.
+            with mlflow.start_run() as begun:
+                run_id: str = begun.info.run_id
+            self._client.update_run(run_id, "RUNNING")
+            return run_id
+        known = self._client.get_experiment_by_name(self.experiment or "Default")
+        experiment = known.experiment_id if known else self._client.create_experiment(self.experiment)
+        made: str = self._client.create_run(experiment).info.run_id
+        return made
 
     def __call__(self, event: dict[str, Any]) -> None:
         from mlflow.entities import Metric
