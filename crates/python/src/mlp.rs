@@ -15,7 +15,7 @@ use deltarule::metric::{self, Metric};
 use deltarule::model::{Members, Model, Predictor};
 use deltarule::network::{Inference, Network};
 use deltarule::run::cores;
-use deltarule::trainer::{Outcome, Snapshot, Trainer, Validation};
+use deltarule::trainer::{Occasion, Outcome, Snapshot, Trainer, Validation};
 use deltarule::{Pool, Task};
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -23,7 +23,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arrays::{self, Number, Widths, dataset, matrix, shaped};
-use crate::errors::to_python;
+use crate::errors::{of_training, to_python};
 use crate::left;
 use crate::plain_model::{self, Names};
 use crate::questions;
@@ -47,6 +47,18 @@ pub struct Mlp {
 enum State {
     Single(Standing<f32>),
     Double(Standing<f64>),
+}
+
+impl From<Standing<f32>> for State {
+    fn from(standing: Standing<f32>) -> Self {
+        Self::Single(standing)
+    }
+}
+
+impl From<Standing<f64>> for State {
+    fn from(standing: Standing<f64>) -> Self {
+        Self::Double(standing)
+    }
 }
 
 /// Does the same in either precision.
@@ -144,8 +156,10 @@ impl Mlp {
         in_precision!(&mut self.state, standing => standing.set_tensors(&tensors))
     }
 
-    /// Trains for so many epochs more, and says how it ended.
-    #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None))]
+    /// Trains for so many epochs more, and says how it ended. `rate_factor` is the learning rate's at the beginning. With
+    /// `lends_network` each epoch's event has a copy of the network as it then stands, which may be asked and kept.
+    #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None,
+                        rate_factor=None, lends_network=false))]
     fn fit<'py>(
         &mut self,
         py: Python<'py>,
@@ -157,10 +171,20 @@ impl Mlp {
         y_val: Option<&Bound<'py, PyAny>>,
         weight_val: Option<&Bound<'py, PyAny>>,
         on_epoch: Option<Py<PyAny>>,
+        rate_factor: Option<f64>,
+        lends_network: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (config, widths, threads) = (&self.config, self.widths, &self.threads);
-        let watch = Watch::new(on_epoch);
+        let (said, config, widths, threads) = (&self.said, &self.config, self.widths, &self.threads);
+        let watch = Watch::new(on_epoch, rate_factor);
         let record = &mut self.record;
+        let made_of = |state: State| Self {
+            said: said.clone(),
+            config: config.clone(),
+            widths,
+            state,
+            threads: Threads::default(),
+            record: Record::default(),
+        };
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
             let watched = match (x_val, y_val) {
@@ -169,13 +193,15 @@ impl Mlp {
                 _ => return Err(PyValueError::new_err("x_val and y_val go together")),
             };
             py.detach(move || {
+                let lend = |standing: Standing<_>| made_of(standing.into());
+                let lend: Option<&dyn Fn(Standing<_>) -> Self> = if lends_network { Some(&lend) } else { None };
                 let outcome = threads.with(config, |pool| {
-                    standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record)
+                    standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record, lend)
                 });
                 (outcome, watch)
             })
         });
-        let outcome = outcome.map_err(|error| to_python(&error))?;
+        let outcome = outcome.map_err(|error| of_training(&error, self.config.learning_rate))?;
         if let Some(raised) = watch.into_raised() {
             return Err(raised);
         }
@@ -291,7 +317,9 @@ impl Mlp {
     ) -> PyResult<String> {
         let (widths, mut record) = (self.widths, self.record.clone());
         if record.looks.is_empty() && record.epochs.is_empty() {
-            return Err(PyValueError::new_err("nothing was recorded: the training was another process's"));
+            return Err(PyValueError::new_err(
+                "nothing was recorded: the training was another process's, or is not over",
+            ));
         }
         let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
         let (config, threads) = (&self.config, &self.threads);
@@ -417,6 +445,7 @@ impl<F: Number> Standing<F> {
         epochs: u64,
         watch: &Watch,
         record: &mut Record,
+        lend: Option<&dyn Fn(Self) -> Mlp>,
     ) -> deltarule::Result<Outcome> {
         let loss = resolve::loss(config)?;
         let done = self.left.as_ref().map_or(0, |left| left.epoch);
@@ -451,15 +480,26 @@ impl<F: Number> Standing<F> {
             validate,
             &mut |event: &Event| {
                 record.observe(event);
-                watch.hear(event);
+                watch.note(event);
             },
             &mut |_| watch.want(),
-            &mut |_, _| Ok(None),
+            // Where a checkpoint would be written the trainer may be looked at.
+            &mut |trainer, occasion| {
+                if occasion == Occasion::EpochEnd {
+                    watch.tell(|| lend.map(|lend| lend(Self::of(trainer))));
+                }
+                Ok(None)
+            },
         )?;
         self.left = Some(trainer.snapshot());
         self.ready = Mutex::default();
         self.network = trainer.into_network();
         Ok(outcome)
+    }
+
+    /// A copy of a network in training, with all that it takes to go on from there.
+    fn of(trainer: &Trainer<'_, F>) -> Self {
+        Self { left: Some(trainer.snapshot()), ..Self::new(trainer.network().clone()) }
     }
 
     fn take(&mut self, (params, buffers, left): left::State<F>) -> PyResult<()> {

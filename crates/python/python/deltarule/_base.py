@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ._core import DeltaruleError, Mlp
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
+from ._training import asks_the_network, tell_callbacks, under_way
 
 Array = npt.NDArray[Any]
 # A learning rate below this is taken for none, as in scikit-learn.
@@ -53,6 +54,28 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The network as plain arrays and dictionaries: skops knows how to keep those.
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "_mlp" in state:
+            _, (said, task, inputs, outputs), left = self._mlp.__reduce__()
+            state["_mlp"] = {
+                "settings": said,
+                "task": task,
+                "inputs": inputs,
+                "outputs": outputs,
+                "left": left,
+            }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        network = state.get("_mlp")
+        if isinstance(network, dict):
+            mlp = Mlp(network["settings"], network["task"], network["inputs"], network["outputs"])
+            mlp.__setstate__(network["left"])
+            state = {**state, "_mlp": mlp}
+        super().__setstate__(state)
 
     @abstractmethod
     def _encoded(self, y: Array) -> Array:
@@ -111,8 +134,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             trains = True
             self._train(*ready, incremental)
         except Exception as error:
-            # What was learnt before stays. What a callback raises leaves what was learnt until then.
-            if not trains or isinstance(error, DeltaruleError):
+            # What was learnt before stays. What a callback raises leaves what was learnt until then, if there is anything.
+            if not trains or self.n_iter_ == 0 or isinstance(error, DeltaruleError):
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise
@@ -289,22 +312,28 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         incremental: bool,
     ) -> None:
         self.n_iter_ = 0
+        self.converged_ = False
         rows = X.shape[0]
         X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
         try:
-            outcome = self._mlp.fit(
-                self._rows(X),
-                self._encoded(y),
-                weights,
-                epochs=1 if incremental else self.max_iter,
-                x_val=X_val,
-                y_val=y_val,
-                weight_val=weights_val,
-                on_epoch=lambda event: self._after_epoch(event, rows),
-            )
+            with under_way(self) as (network, rate):
+                self._rate = self._rate if rate is None else rate
+                outcome = network.fit(
+                    self._rows(X),
+                    self._encoded(y),
+                    weights,
+                    epochs=1 if incremental else self.max_iter,
+                    x_val=X_val,
+                    y_val=y_val,
+                    weight_val=weights_val,
+                    on_epoch=lambda event: self._after_epoch(event, rows),
+                    rate_factor=None if rate is None else rate / self._base_rate,
+                    lends_network=asks_the_network(self.callbacks),
+                )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
             return
+        self.converged_ = self.converged_ or outcome["reason"] == "converged"
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
             warnings.warn(
@@ -326,14 +355,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self.validation_loss_curve_.append(figures["cost"])
         improves = self._improves(figures)
         self._no_improvement = 0 if improves else self._no_improvement + 1
-        # Each is called, whatever others say.
-        answers = [callback(event) for callback in self.callbacks or ()]
-        if any(answers):
+        ends, rate = tell_callbacks(self, event)
+        if ends:
             return True
         if self.solver == "lbfgs":
             return False
-        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that.
-        learning_rate = "constant" if self.solver == "adam" else self.learning_rate
+        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that. What a
+        # callback says counts.
+        learning_rate = "constant" if self.solver == "adam" or rate is not None else self.learning_rate
+        self._rate = self._rate if rate is None else rate
         if learning_rate == "invscaling":
             self._rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
         if self._no_improvement > self.n_iter_no_change:
@@ -346,10 +376,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     f"{self.n_iter_no_change} consecutive epochs. {then}"
                 )
             if stops:
+                self.converged_ = True
                 return True
             self._rate /= 5.0
             self._no_improvement = 0
-        return False if learning_rate == "constant" else self._rate / self._base_rate
+        is_new = rate is not None or learning_rate != "constant"
+        return self._rate / self._base_rate if is_new else False
 
     def _improves(self, figures: dict[str, float] | None) -> bool:
         if self.early_stopping and figures is not None:

@@ -60,7 +60,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         label_smoothing: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], bool | float | None]] | None = None,
         precision: str = "f32",
         n_jobs: int | None = None,
     ) -> None:
@@ -328,7 +328,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         quantile: float = 0.5,
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], bool | float | None]] | None = None,
         precision: str = "f32",
         n_jobs: int | None = None,
     ) -> None:
