@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process;
 use std::sync::{Mutex, PoisonError};
 
 use deltarule::config::{Config, resolve};
@@ -10,24 +9,24 @@ use deltarule::dataset::{Batch, Dataset, InputShape, TargetsView};
 use deltarule::event::{EndReason, Event, Figures, Observer};
 use deltarule::explain::{Parameter, Question, Reach};
 use deltarule::health::Record;
-use deltarule::layer::Pass;
+use deltarule::layer::{Pass, Tensor, TensorKind};
 use deltarule::metric::{self, Metric};
 use deltarule::model::{Members, Model, Predictor};
 use deltarule::network::{Inference, Network};
-use deltarule::run::cores;
 use deltarule::trainer::{Occasion, Outcome, Snapshot, Trainer, Validation};
 use deltarule::{Pool, Task};
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::arrays::{self, Number, Widths, dataset, matrix, shaped};
 use crate::errors::{of_training, to_python};
 use crate::left;
 use crate::plain_model::{self, Names};
 use crate::questions;
-use crate::watch::Watch;
+use crate::threads;
+use crate::watch::{Plateau, Watch};
 
 /// Rows of a pass that asks for gradients.
 const BLOCK: usize = 1024;
@@ -39,7 +38,6 @@ pub struct Mlp {
     config: Config,
     widths: Widths,
     state: State,
-    threads: Threads,
     /// What training told, for a diagnosis.
     record: Record,
 }
@@ -89,10 +87,18 @@ impl<F: Number> Standing<F> {
 #[allow(clippy::needless_pass_by_value)]
 #[pymethods]
 impl Mlp {
-    /// A network with weights drawn by the settings' seed. `settings` are names and texts of `deltarule train`'s
-    /// settings, all that training needs; `task` is regression, binary, multiclass or multilabel.
+    /// A network with weights drawn by the settings' seed, or with these: w and b of each layer. `settings` are names and
+    /// texts of `deltarule train`'s settings, all that training needs; `task` is regression, binary, multiclass or
+    /// multilabel.
     #[new]
-    fn new(settings: BTreeMap<String, String>, task: &str, inputs: usize, outputs: usize) -> PyResult<Self> {
+    #[pyo3(signature = (settings, task, inputs, outputs, start=None))]
+    fn new(
+        settings: BTreeMap<String, String>,
+        task: &str,
+        inputs: usize,
+        outputs: usize,
+        start: Option<Vec<PyReadonlyArrayDyn<'_, f64>>>,
+    ) -> PyResult<Self> {
         let Some(known) = Task::ALL.into_iter().find(|known| known.name() == task) else {
             let names = Task::ALL.map(Task::name).join(", ");
             return Err(PyValueError::new_err(format!("task: expected one of {names}, got {task:?}")));
@@ -103,17 +109,10 @@ impl Mlp {
         let widths = Widths { task: known, inputs, outputs };
         let config = configured(&settings)?;
         let state = match config.precision.as_deref() {
-            Some("f64") => State::Double(drawn(&config, widths)?),
-            _ => State::Single(drawn(&config, widths)?),
+            Some("f64") => State::Double(begun(&config, widths, start)?),
+            _ => State::Single(begun(&config, widths, start)?),
         };
-        Ok(Self {
-            said: settings,
-            config,
-            widths,
-            state,
-            threads: Threads::default(),
-            record: Record::default(),
-        })
+        Ok(Self { said: settings, config, widths, state, record: Record::default() })
     }
 
     /// Changes settings between two trainings; weights and the optimizer's state stay.
@@ -121,9 +120,6 @@ impl Mlp {
         let mut said = self.said.clone();
         said.extend(settings);
         let config = configured(&said)?;
-        if config.threads != self.config.threads {
-            self.threads = Threads::default();
-        }
         (self.said, self.config) = (said, config);
         Ok(())
     }
@@ -158,8 +154,11 @@ impl Mlp {
 
     /// Trains for so many epochs more, and says how it ended. `rate_factor` is the learning rate's at the beginning. With
     /// `lends_network` each epoch's event has a copy of the network as it then stands, which may be asked and kept.
+    ///
+    /// Where nobody is to be called, `plateau` is when it is enough: (tol, n_iter_no_change, the best cost so far, epochs
+    /// since then); the epochs' costs are then appended to `costs`, whatever ends the training.
     #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None,
-                        rate_factor=None, lends_network=false))]
+                        rate_factor=None, lends_network=false, plateau=None, costs=None))]
     fn fit<'py>(
         &mut self,
         py: Python<'py>,
@@ -173,16 +172,18 @@ impl Mlp {
         on_epoch: Option<Py<PyAny>>,
         rate_factor: Option<f64>,
         lends_network: bool,
+        plateau: Option<(f64, f64, f64, u64)>,
+        costs: Option<Bound<'py, PyList>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (said, config, widths, threads) = (&self.said, &self.config, self.widths, &self.threads);
-        let watch = Watch::new(on_epoch, rate_factor);
+        let (said, config, widths) = (&self.said, &self.config, self.widths);
+        let plateau = plateau.map(|(tol, patience, best, since)| Plateau::new(tol, patience, best, since));
+        let watch = Watch::new(on_epoch, rate_factor, plateau);
         let record = &mut self.record;
         let made_of = |state: State| Self {
             said: said.clone(),
             config: config.clone(),
             widths,
             state,
-            threads: Threads::default(),
             record: Record::default(),
         };
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
@@ -195,27 +196,35 @@ impl Mlp {
             py.detach(move || {
                 let lend = |standing: Standing<_>| made_of(standing.into());
                 let lend: Option<&dyn Fn(Standing<_>) -> Self> = if lends_network { Some(&lend) } else { None };
-                let outcome = threads.with(config, |pool| {
+                let outcome = threads::with(config, |pool| {
                     standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record, lend)
                 });
                 (outcome, watch)
             })
         });
+        let plateau = watch.plateau();
+        if let (Some(plateau), Some(costs)) = (&plateau, costs) {
+            plateau.costs.iter().try_for_each(|cost| costs.append(cost))?;
+        }
         let outcome = outcome.map_err(|error| of_training(&error, self.config.learning_rate))?;
         if let Some(raised) = watch.into_raised() {
             return Err(raised);
         }
-        told(py, &outcome)
+        let told = told(py, &outcome)?;
+        if let Some(Plateau { best, since, is_enough, .. }) = plateau {
+            told.set_item("plateau", (best, since, is_enough))?;
+        }
+        Ok(told)
     }
 
     /// The activated outputs of rows.
     fn predict<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
+        let (widths, config) = (self.widths, &self.config);
         in_precision!(&self.state, standing => {
             let x = matrix("x", x, widths.inputs)?;
             let rows = x.shape()[0];
             let numbers = x.as_slice()?;
-            let outputs = py.detach(|| threads.with(config, |pool| standing.predict(pool, numbers, rows)));
+            let outputs = py.detach(|| threads::with(config, |pool| standing.predict(pool, numbers, rows)));
             shaped(py, &outputs, &[rows, widths.outputs])
         })
     }
@@ -244,7 +253,7 @@ impl Mlp {
         x: &Bound<'py, PyAny>,
         output: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
+        let (widths, config) = (self.widths, &self.config);
         if output >= widths.outputs {
             let text = format!("output: expected a number below {}, got {output}", widths.outputs);
             return Err(PyValueError::new_err(text));
@@ -253,7 +262,7 @@ impl Mlp {
             let x = matrix("x", x, widths.inputs)?;
             let rows = x.shape()[0];
             let numbers = x.as_slice()?;
-            let gradient = py.detach(|| threads.with(config, |pool| standing.input_gradient(pool, numbers, rows, output)));
+            let gradient = py.detach(|| threads::with(config, |pool| standing.input_gradient(pool, numbers, rows, output)));
             shaped(py, &gradient, &[rows, widths.inputs])
         })
     }
@@ -281,9 +290,9 @@ impl Mlp {
         let parameter = parameter.map(|(tensor, place)| Parameter { tensor, place });
         let question = Question { parameter, layer, output, reach: Reach { top, depth }, member: 1 };
         let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
-        let (config, threads) = (&self.config, &self.threads);
+        let config = &self.config;
         let told = py.detach(|| {
-            threads.with(config, |pool| questions::explain(pool, &model, &table, &question, format))
+            threads::with(config, |pool| questions::explain(pool, &model, &table, &question, format))
         });
         told.map_err(|error| to_python(&error))
     }
@@ -298,8 +307,8 @@ impl Mlp {
         most: usize,
     ) -> PyResult<String> {
         let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
-        let (config, threads) = (&self.config, &self.threads);
-        let told = py.detach(|| threads.with(config, |pool| questions::check(pool, &model, &table, most)));
+        let config = &self.config;
+        let told = py.detach(|| threads::with(config, |pool| questions::check(pool, &model, &table, most)));
         told.map_err(|error| to_python(&error))
     }
 
@@ -322,7 +331,7 @@ impl Mlp {
             ));
         }
         let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
-        let (config, threads) = (&self.config, &self.threads);
+        let config = &self.config;
         in_precision!(&self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
             let watched = match (x_val, y_val) {
@@ -332,7 +341,7 @@ impl Mlp {
             let network = &standing.network;
             let told = py.detach(|| {
                 let watched = watched.as_ref();
-                threads.with(config, |pool| {
+                threads::with(config, |pool| {
                     questions::diagnose(pool, config, &encoder, network, &mut record, &train, watched)
                 })
             });
@@ -356,10 +365,7 @@ impl Mlp {
             Members::F32(mut networks) => State::Single(Standing::new(networks.remove(0))),
             Members::F64(mut networks) => State::Double(Standing::new(networks.remove(0))),
         };
-        Ok((
-            Self { said, config, widths, state, threads: Threads::default(), record: Record::default() },
-            names,
-        ))
+        Ok((Self { said, config, widths, state, record: Record::default() }, names))
     }
 
     /// How to make it again: what was said, and everything that training left.
@@ -394,31 +400,34 @@ fn configured(said: &BTreeMap<String, String>) -> PyResult<Config> {
     Ok(config)
 }
 
-fn drawn<F: Number>(config: &Config, widths: Widths) -> PyResult<Standing<F>> {
-    let draw = || {
-        let spec = resolve::network_spec(config, InputShape::dense(widths.inputs), widths.outputs)?;
+/// A network as it begins: `start` are w and b of each layer, or the settings say how they are drawn.
+fn begun<F: Number>(
+    config: &Config,
+    widths: Widths,
+    start: Option<Vec<PyReadonlyArrayDyn<'_, f64>>>,
+) -> PyResult<Standing<F>> {
+    let of_config = || {
         resolve::loss(config)?;
-        spec.build(config.seed.unwrap_or(0))
+        resolve::network_spec(config, InputShape::dense(widths.inputs), widths.outputs)
     };
-    Ok(Standing::new(draw().map_err(|error| to_python(&error))?))
-}
-
-/// Threads, of the process that made them: after a fork there are none.
-#[derive(Default)]
-struct Threads(Mutex<Option<(u32, Pool)>>);
-
-impl Threads {
-    /// Does something with the pool, one caller after another; to be called without the global lock, which whoever has
-    /// the pool may be waiting for.
-    fn with<R>(&self, config: &Config, work: impl FnOnce(&Pool) -> R) -> R {
-        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = process::id();
-        if own.as_ref().is_none_or(|(process, _)| *process != here) {
-            // Threads of the process that this one was forked from cannot be joined.
-            std::mem::forget(own.take());
-        }
-        work(&own.get_or_insert_with(|| (here, Pool::new(config.threads.unwrap_or_else(cores)))).1)
+    let spec = of_config().map_err(|error| to_python(&error))?;
+    let Some(start) = start else {
+        return Ok(Standing::new(spec.build(config.seed.unwrap_or(0)).map_err(|error| to_python(&error))?));
+    };
+    let mut network: Network<F> = spec.build_unset().map_err(|error| to_python(&error))?;
+    let is_given = |tensor: &&Tensor| matches!(tensor.kind, TensorKind::Weight | TensorKind::Bias);
+    let tensors: Vec<Tensor> = network.tensors().iter().filter(is_given).cloned().collect();
+    let fits = |(tensor, array): (&Tensor, &PyReadonlyArrayDyn<'_, f64>)| array.shape() == tensor.shape;
+    if tensors.len() != start.len() || !tensors.iter().zip(&start).all(fits) {
+        let expected: Vec<_> = tensors.iter().map(|tensor| &tensor.shape).collect();
+        let got: Vec<_> = start.iter().map(|array| array.shape()).collect();
+        return Err(PyValueError::new_err(format!("start: expected shapes {expected:?}, got {got:?}")));
     }
+    for (tensor, array) in tensors.iter().zip(&start) {
+        let to = &mut network.params_mut()[tensor.range.clone()];
+        to.iter_mut().zip(array.as_array()).for_each(|(to, from)| *to = F::from_f64(*from));
+    }
+    Ok(Standing::new(network))
 }
 
 impl Mlp {

@@ -46,11 +46,20 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor have in common."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _parameters: ClassVar[list[str]]
     _score_name: str
     loss: str
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     best_loss_: float | None
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads the signature at each question, several times in a fit.
+        if "_parameters" not in cls.__dict__:
+            cls._parameters = super()._get_param_names()
+        names: list[str] = cls._parameters
+        return names
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
@@ -215,9 +224,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         return drawn
 
     def _begin(self, said: dict[str, str], start: list[Array]) -> None:
-        mlp = Mlp(said, self._task(), len(start[0]), len(start[-1]))
+        mlp = Mlp(said, self._task(), len(start[0]), len(start[-1]), start)
         self._take(mlp, len(start) // 2 + 1)
-        self.coefs_, self.intercepts_ = start[0::2], start[1::2]
 
     def _take(self, mlp: Mlp, layer_count: int) -> None:
         """A network that this estimator has not trained yet."""
@@ -315,6 +323,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self.converged_ = False
         rows = X.shape[0]
         X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
+        goes_quietly = self._goes_quietly(watched is not None)
+        costs: list[float] = []
         try:
             with under_way(self) as (network, rate):
                 self._rate = self._rate if rate is None else rate
@@ -326,13 +336,24 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     x_val=X_val,
                     y_val=y_val,
                     weight_val=weights_val,
-                    on_epoch=lambda event: self._after_epoch(event, rows),
+                    on_epoch=None if goes_quietly else lambda event: self._after_epoch(event, rows),
                     rate_factor=None if rate is None else rate / self._base_rate,
                     lends_network=asks_the_network(self.callbacks),
+                    plateau=self._plateau() if goes_quietly else None,
+                    costs=costs,
                 )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
             return
+        finally:
+            if costs:
+                self.n_iter_ += len(costs)
+                self.t_ += rows * len(costs)
+                self.loss_ = costs[-1]
+                self.loss_curve_ += costs
+                self.best_loss_ = min(costs) if self.best_loss_ is None else min(self.best_loss_, *costs)
+        if goes_quietly:
+            _, self._no_improvement, self.converged_ = outcome["plateau"]
         self.converged_ = self.converged_ or outcome["reason"] == "converged"
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
@@ -341,6 +362,16 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _goes_quietly(self, is_watched: bool) -> bool:
+        """Whether nobody is to be called when an epoch ends: the core itself knows when it is enough."""
+        has_own_rate = self.learning_rate != "constant" and self.solver not in ("adam", "lbfgs")
+        return not (is_watched or self.callbacks or self.verbose or has_own_rate)
+
+    def _plateau(self) -> tuple[float, float, float, int]:
+        patience = np.inf if self.solver == "lbfgs" else float(self.n_iter_no_change)
+        best = np.inf if self.best_loss_ is None else float(self.best_loss_)
+        return float(self.tol), patience, best, self._no_improvement
 
     def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
         """What scikit-learn does at the end of an epoch; true ends the training, a float changes the rate."""

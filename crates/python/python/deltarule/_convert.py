@@ -5,17 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import LabelBinarizer
 
 from ._base import Array
 from ._core import Mlp
 from ._mlp import MLPClassifier, MLPRegressor
-
-
-def knowing(classes: Any, is_multilabel: bool) -> LabelBinarizer:
-    """What a classifier knows its classes by."""
-    labels = np.eye(len(classes), dtype=int) if is_multilabel else np.asarray(classes)
-    return LabelBinarizer().fit(labels)
 
 
 def assembled(
@@ -23,13 +16,13 @@ def assembled(
     tensors: Sequence[Array],
     buffers: Sequence[Array] = (),
     *,
-    binarizer: LabelBinarizer | None = None,
+    known: tuple[Array, str] | None = None,
 ) -> None:
     """Makes the estimator a fitted one, of these tensors in the network's order, and these running statistics."""
     estimator._validate_params()
-    if binarizer is not None:
+    if known is not None:
         assert isinstance(estimator, MLPClassifier)
-        estimator._label_binarizer, estimator.classes_ = binarizer, binarizer.classes_
+        estimator.classes_, estimator._kind = known
     estimator._rate, estimator._precision = estimator.learning_rate_init, estimator.precision
     # Of the rows of a later training only the batch is said: nothing else is known of them yet.
     rows = 200 if isinstance(estimator.batch_size, str) else estimator.batch_size

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from sklearn import neural_network as theirs
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
 from ._convert import HiddenLayers, assembled
-from ._mlp import MLPClassifier, MLPRegressor
+from ._mlp import MLPClassifier, MLPRegressor, known_to
 
 # Where a training stands, by the same name here and there, where there is something to say.
 _STANDING = (
@@ -69,8 +70,7 @@ def from_sklearn(estimator: Any) -> MLPClassifier | MLPRegressor:
     tensors = [
         tensor for layer in zip(estimator.coefs_, estimator.intercepts_, strict=True) for tensor in layer
     ]
-    binarizer = copy.deepcopy(estimator._label_binarizer) if is_classifier else None
-    assembled(ours, tensors, binarizer=binarizer)
+    assembled(ours, tensors, known=known_to(estimator._label_binarizer) if is_classifier else None)
     for name in (*_STANDING, "feature_names_in_"):
         if hasattr(estimator, name):
             setattr(ours, name, copy.copy(getattr(estimator, name)))
@@ -125,7 +125,9 @@ def to_sklearn(estimator: MLPClassifier | MLPRegressor) -> Any:
     other._best_intercepts = [array.copy() for array in other.intercepts_]
     other._no_improvement_count = estimator._no_improvement
     if isinstance(estimator, MLPClassifier):
-        other._label_binarizer = copy.deepcopy(estimator._label_binarizer)
+        is_multilabel = estimator._task() == "multilabel"
+        labels = np.eye(estimator.n_outputs_, dtype=int) if is_multilabel else estimator.classes_
+        other._label_binarizer = LabelBinarizer().fit(labels)
         # Theirs numbers labels, whatever they were called.
         other.classes_ = other._label_binarizer.classes_
     return other

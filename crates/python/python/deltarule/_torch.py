@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import Array
-from ._convert import HiddenLayers, assembled, knowing
-from ._mlp import MLPClassifier, MLPRegressor
+from ._convert import HiddenLayers, assembled
+from ._mlp import MLPClassifier, MLPRegressor, classes_of
 
 # Each activation's layer, and what its attributes have to be to mean the same; the first of each is what is built.
 _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -115,8 +115,8 @@ def from_torch(module: Any, *, classes: Any = None, **parameters: Any) -> MLPCla
     order, is_multilabel = _classes(last, np.asarray(classes))
     tensors[-2:] = _of_classes(tensors[-2:], order, is_multilabel)
     classifier = MLPClassifier(**network, **parameters)
-    binarizer = knowing(np.asarray(classes), is_multilabel)
-    assembled(classifier, tensors, buffers, binarizer=binarizer)
+    labels = np.eye(len(classes), dtype=int) if is_multilabel else np.asarray(classes)
+    assembled(classifier, tensors, buffers, known=classes_of(labels))
     return classifier
 
 
