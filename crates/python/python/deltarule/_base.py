@@ -289,6 +289,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         incremental: bool,
     ) -> None:
         self.n_iter_ = 0
+        self.__dict__.pop("_findings", None)  # a diagnosis is of the training before
         rows = X.shape[0]
         X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
         try:

@@ -1,5 +1,6 @@
 """What may be asked of a fitted estimator: a gradient taken apart, the gradient check, what is wrong with its training."""
 
+import copy
 import json
 from os import PathLike
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import Array, BaseMLP
+from ._base import Array
+from ._repr import ShownMLP
 
 
 class Explanation:
@@ -38,7 +40,7 @@ class Explanation:
         return f"Explanation(cost={self.data['cost']:.4g}, {ledger['symbol']} = {ledger['value']:.4g})"
 
 
-class AnsweringMLP(BaseMLP):
+class AnsweringMLP(ShownMLP):
     """An estimator that answers."""
 
     classes_: Array
@@ -178,4 +180,6 @@ class AnsweringMLP(BaseMLP):
         X_val, y_val, _ = self._watched_rows(eval_set) or (None, None, None)
         told = self._mlp.diagnose(names, self._rows(X), self._encoded(y), weights, x_val=X_val, y_val=y_val)
         findings: list[dict[str, Any]] = json.loads(told)
-        return findings
+        # A notebook shows them with the estimator, until it is trained again.
+        self._findings = findings
+        return copy.deepcopy(findings)
