@@ -6,8 +6,19 @@ if TYPE_CHECKING:
     from ._core import DeltaruleError, __version__
     from ._files import load, save
     from ._mlp import MLPClassifier, MLPRegressor
+    from .plot import plot_decision_boundary, plot_gradient_flow, plot_history
 
-__all__ = ["DeltaruleError", "MLPClassifier", "MLPRegressor", "__version__", "load", "save"]
+__all__ = [
+    "DeltaruleError",
+    "MLPClassifier",
+    "MLPRegressor",
+    "__version__",
+    "load",
+    "plot_decision_boundary",
+    "plot_gradient_flow",
+    "plot_history",
+    "save",
+]
 
 # Where each name lives: scikit-learn is imported by whoever asks for an estimator, not by `import deltarule`.
 _HOMES = {
@@ -16,6 +27,9 @@ _HOMES = {
     "MLPRegressor": "._mlp",
     "__version__": "._core",
     "load": "._files",
+    "plot_decision_boundary": ".plot",
+    "plot_gradient_flow": ".plot",
+    "plot_history": ".plot",
     "save": "._files",
 }
 
