@@ -34,7 +34,7 @@ line-height:1.45;color:inherit;background:none;text-align:left;overflow-wrap:any
 .deltarule-repr .deltarule-part{margin-top:.5rem;padding-top:.5rem;border-top:1px solid var(--deltarule-line)}
 .deltarule-repr table.deltarule-layers{border-collapse:collapse;border:none;margin:.35rem 0 0;width:auto;font-size:inherit;
 color:inherit;table-layout:auto}
-.deltarule-repr table.deltarule-layers tr:nth-child(n){background:none;border:none}
+.deltarule-repr table.deltarule-layers thead,.deltarule-repr table.deltarule-layers tr:nth-child(n){background:none;border:none}
 .deltarule-repr table.deltarule-layers tr:nth-child(n)>:nth-child(n){padding:.06rem 1.1rem .06rem 0;border:none;
 background:none;text-align:left;vertical-align:baseline;font-weight:400;max-width:none;color:inherit}
 .deltarule-repr table.deltarule-layers tr:nth-child(n)>.deltarule-number{text-align:right;
@@ -51,7 +51,7 @@ font-variant-numeric:tabular-nums;white-space:nowrap}
 .deltarule-repr .deltarule-warning{background:#c8861a;border-radius:50%}
 .deltarule-repr .deltarule-note{border:1px solid currentColor;border-radius:50%;box-sizing:border-box}
 .deltarule-repr details>summary{cursor:pointer}
-.deltarule-repr code{font-family:ui-monospace,monospace;font-size:.95em;color:inherit;background:none;padding:0;border:none}
+.deltarule-repr code:nth-child(n){font-family:ui-monospace,monospace;font-size:.95em;color:inherit;background:none;padding:0;border:none}
 .deltarule-repr .deltarule-settings{margin:.25rem 0 0;columns:2 15rem;column-gap:1.5rem}
 .deltarule-repr .deltarule-settings>div{break-inside:avoid}
 </style>"""

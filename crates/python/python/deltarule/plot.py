@@ -241,7 +241,7 @@ def _stages(ax: "Axes", stages: Sequence[dict[str, Any]], bottom: float) -> None
                     textcoords="offset points",
                     ha="center",
                     va="bottom",
-                    size=7.5,
+                    size=7,
                 )
         levels = [
             (layer + 1, layer + 0.64, sent),
