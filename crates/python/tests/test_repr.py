@@ -238,6 +238,21 @@ def test_all_text_is_escaped_and_nothing_is_fetched(iris):
         assert rule.strip().startswith(".deltarule-repr"), rule
 
 
+def test_its_hues_are_legible_on_white_and_on_black(fitted):
+    def luminance(color):
+        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    hues = set(re.findall(r"#[0-9a-f]{6}", fitted._repr_html_()))
+    assert len(hues) == 4
+    for hue in hues:
+        for page in ("#ffffff", "#111111"):
+            light, dark = sorted((luminance(hue), luminance(page)), reverse=True)
+            # What WCAG 2 asks of graphics.
+            assert (light + 0.05) / (dark + 0.05) >= 3, (hue, page)
+
+
 def test_a_column_that_gives_the_target_away_is_named_safely(iris):
     import pandas as pd
 

@@ -145,7 +145,7 @@ def plot_gradient_flow(estimator: Any, X: Any, y: Any, ax: "Axes | None" = None)
     estimator : MLPClassifier, MLPRegressor or Pipeline
         A fitted one, with a hidden layer; of a pipeline, its last step, of what the steps before make of `X`.
     X : array-like of shape (n_samples, n_features)
-        The rows, as one batch.
+        The rows, as one batch; some hundreds will do.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Their targets.
     ax : matplotlib Axes, default=None
