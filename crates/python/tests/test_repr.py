@@ -109,6 +109,17 @@ def test_figures_are_the_estimators(fitted):
     assert f"validation accuracy {last} best {max(fitted.validation_scores_):.4g}, epoch {best + 1}" in text
 
 
+def test_the_lowest_loss_is_told_where_nothing_else_was_measured(iris):
+    model = MLPClassifier(8, learning_rate_init=0.5, max_iter=30, random_state=0, n_iter_no_change=30).fit(
+        *iris
+    )
+    best = int(np.argmin(model.loss_curve_))
+    assert best < 29
+    assert f"lowest {model.loss_curve_[best]:.4g}, epoch {best + 1}" in shown(model).text
+    X, y = iris
+    assert "lowest" not in shown(model.fit(X, y, eval_set=(X, y))).text
+
+
 def test_of_a_figure_of_which_less_is_better_the_least_is_best(iris):
     model = MLPClassifier(8, early_stopping="log_loss", max_iter=20, random_state=0).fit(*iris)
     assert f"validation log loss {-model.validation_scores_[-1]:.4g} " in shown(model).text

@@ -39,7 +39,7 @@ color:inherit;table-layout:auto}
 background:none;text-align:left;vertical-align:baseline;font-weight:400;max-width:none;color:inherit}
 .deltarule-repr table.deltarule-layers tr:nth-child(n)>.deltarule-number{text-align:right;
 font-variant-numeric:tabular-nums;white-space:nowrap}
-.deltarule-repr table.deltarule-layers thead th:nth-child(n){opacity:.72}
+.deltarule-repr table.deltarule-layers thead th:nth-child(n){opacity:.72;white-space:nowrap}
 .deltarule-repr .deltarule-figures{display:flex;flex-wrap:wrap;gap:.35rem 1.5rem;align-items:center}
 .deltarule-repr .deltarule-figures b{font-weight:600;font-variant-numeric:tabular-nums}
 .deltarule-repr .deltarule-key{display:inline-block;width:.8em;height:.18em;vertical-align:.25em;margin-right:.35em}
@@ -193,7 +193,9 @@ def _training(estimator: Any) -> str:
     steps = "iterations" if estimator.solver == "lbfgs" else "epochs"
     figures = [_figure(steps, _number(len(losses)))]
     best = int(np.argmin(losses))
-    lowest = "" if best == len(losses) - 1 else f"lowest {_number(losses[best])}, {steps[:-1]} {best + 1}"
+    # Where rows are measured on, it is theirs that counts.
+    is_told = not watched and best < len(losses) - 1
+    lowest = f"lowest {_number(losses[best])}, {steps[:-1]} {best + 1}" if is_told else ""
     figures.append(_figure("loss", _number(losses[-1]), lowest, key="train" if watched else ""))
     if watched:
         figures.append(_figure("validation loss", _number(watched[-1]), key="watched"))
