@@ -231,6 +231,9 @@ def test_a_pipelines_rows_are_transformed(iris):
     of_step = drawn(plot_gradient_flow(pipe[-1], pipe[0].transform(X), y))["‖δ‖ of a layer"]
     np.testing.assert_array_equal(of_pipe, of_step)
     assert list(drawn(plot_history(pipe))) == ["training"]
+    binary = MLPClassifier((6, 6), "logistic", max_iter=5, random_state=0).fit(X, y == 0)
+    ticks = [tick.get_text() for tick in plot_gradient_flow(binary, X, y == 0).get_xticklabels()]
+    assert ticks == ["0\nsigmoid", "1\nsigmoid", "2\nsigmoid"]
     flat = MLPClassifier((), max_iter=5).fit(X, y)
     with pytest.raises(ValueError, match="no hidden layer"):
         plot_gradient_flow(flat, X, y)

@@ -32,7 +32,14 @@ _TOL_MUTED = [
 _MARKERS = "os^Dv*PX<>ph"
 # Bars that have their factor written above them, at most: more would run into each other.
 _MOST_FACTORS = 16
+# Turns in which the rows of all classes are drawn.
 _TURNS = 8
+# What a gradient goes through. A dropout is none here: nothing is left out of a pass that is no training step.
+_FACTORS = {
+    "weights": ("factor of the weights, ·wᵀ", _BLUE),
+    "normalisation": ("factor of the normalisation", _GREEN),
+    "slope": ("factor of the slope, ⊙ f′", _ORANGE),
+}
 
 
 # ── training ────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +204,7 @@ def plot_gradient_flow(estimator: Any, X: Any, y: Any, ax: "Axes | None" = None)
     ax.set(ylim=(bottom / 10 ** (0.6 * margin), max(seen) * 10**margin), xlim=(-0.4, len(stages) + 0.4))
     ax.set(xlabel="layer (the backward pass goes from right to left)", ylabel="‖δ‖, over all rows and units")
     _logarithmic(ax)
-    _name_layers(ax, [*(_layer_name(stage) for stage in stages), mlp.out_activation_])
+    _name_layers(ax, [*(_layer_name(stage) for stage in stages), mlp._mlp.settings["output_activation"]])
     _calm(ax)
     ax.legend(frameon=False, loc="best")
     return ax
@@ -205,56 +212,25 @@ def plot_gradient_flow(estimator: Any, X: Any, y: Any, ax: "Axes | None" = None)
 
 def _stages(ax: "Axes", stages: Sequence[dict[str, Any]], bottom: float) -> None:
     """Two bars for each step back: where the layers in between, and where f′, take ‖δ‖ to."""
-    # A dropout is none where nothing is left out: it has no bar.
-    ways = {
-        "weights": ("factor of the weights, ·wᵀ", _BLUE),
-        "normalisation": ("factor of the normalisation", _GREEN),
-    }
     named: set[str] = set()
     for layer, stage in enumerate(stages):
         sent, arrived, left = (max(stage[key], bottom) for key in ("sent", "arrived", "left"))
-        bars = []
-        if stage["through"] in ways:
-            bars.append((layer + 0.64, sent, arrived, *ways[stage["through"]], stage["through_factor"]))
-        if stage.get("activation", "identity") != "identity":
-            bars.append(
-                (
-                    layer + 0.36,
-                    arrived,
-                    left,
-                    "factor of the slope, ⊙ f′",
-                    _ORANGE,
-                    stage["activation_factor"],
-                )
-            )
-        if stage["sent"] == 0:
-            bars = []
-        for x, start, end, label, color, factor in bars:
-            shown = "_" if label in named else label
-            named.add(label)
+        places = np.array([layer + 1, layer + 0.64, layer + 0.36, layer])
+        ax.hlines([sent, arrived, left], places[:-1], places[1:], _GREY, lw=0.8)
+        slope = "slope" if stage.get("activation", "identity") != "identity" else ""
+        for x, start, end, what, factor in (
+            (places[1], sent, arrived, stage["through"], stage["through_factor"]),
+            (places[2], arrived, left, slope, stage["activation_factor"]),
+        ):
+            if what not in _FACTORS or stage["sent"] == 0:
+                continue
+            label, color = _FACTORS[what]
+            shown = "_" if what in named else label
+            named.add(what)
             ax.bar(x, end - start, 0.24, bottom=start, color=color, label=shown, zorder=3)
             if 2 * len(stages) <= _MOST_FACTORS:
-                ax.annotate(
-                    f"{factor:.2g}",
-                    (x, max(start, end)),
-                    (0, 2),
-                    textcoords="offset points",
-                    ha="center",
-                    va="bottom",
-                    size=7,
-                )
-        levels = [
-            (layer + 1, layer + 0.64, sent),
-            (layer + 0.64, layer + 0.36, arrived),
-            (layer + 0.36, layer, left),
-        ]
-        ax.hlines(
-            [level[2] for level in levels],
-            [a for a, _, _ in levels],
-            [b for _, b, _ in levels],
-            _GREY,
-            lw=0.8,
-        )
+                top, told = max(start, end), f"{factor:.2g}"
+                ax.annotate(told, (x, top), (0, 3), textcoords="offset points", ha="center", size=7)
 
 
 def _layer_name(stage: dict[str, Any]) -> str:
