@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ._mlp import MLPClassifier, MLPRegressor
     from ._sklearn import from_sklearn, to_sklearn
     from ._torch import from_torch, to_torch
+    from .plot import plot_decision_boundary, plot_gradient_flow, plot_history
 
 __all__ = [
     "DeltaruleError",
@@ -17,6 +18,9 @@ __all__ = [
     "from_sklearn",
     "from_torch",
     "load",
+    "plot_decision_boundary",
+    "plot_gradient_flow",
+    "plot_history",
     "save",
     "to_sklearn",
     "to_torch",
@@ -31,6 +35,9 @@ _HOMES = {
     "from_sklearn": "._sklearn",
     "from_torch": "._torch",
     "load": "._files",
+    "plot_decision_boundary": ".plot",
+    "plot_gradient_flow": ".plot",
+    "plot_history": ".plot",
     "save": "._files",
     "to_sklearn": "._sklearn",
     "to_torch": "._torch",

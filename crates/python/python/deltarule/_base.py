@@ -321,6 +321,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.n_iter_ = 0
         self.converged_ = False
+        self.__dict__.pop("_findings", None)  # a diagnosis is of the training before
         rows = X.shape[0]
         X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
         goes_quietly = self._goes_quietly(watched is not None)
