@@ -329,11 +329,14 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     on_epoch=lambda event: self._after_epoch(event, rows),
                     rate_factor=None if rate is None else rate / self._base_rate,
                     lends_network=asks_the_network(self.callbacks),
+                    keeps_last=incremental,
                 )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
             return
         self.converged_ = self.converged_ or outcome["reason"] == "converged"
+        if incremental and self.converged_ and self.early_stopping:
+            self._set_best()
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
             warnings.warn(
@@ -341,6 +344,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _set_best(self) -> None:
+        """The best pass's weights, where passes were measured."""
+        _, _, left = self._mlp.__reduce__()
+        if "best" in left:
+            _, _, params, buffers = left["best"]
+            self._mlp.__setstate__({**left, "params": params, "buffers": buffers})
 
     def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
         """What scikit-learn does at the end of an epoch; true ends the training, a float changes the rate."""
