@@ -153,12 +153,13 @@ impl Mlp {
     }
 
     /// Trains for so many epochs more, and says how it ended. `rate_factor` is the learning rate's at the beginning. With
-    /// `lends_network` each epoch's event has a copy of the network as it then stands, which may be asked and kept.
+    /// `lends_network` each epoch's event has a copy of the network as it then stands, which may be asked and kept. At the end
+    /// the network has the best epoch's weights where those are kept, unless `keeps_last`.
     ///
     /// Where nobody is to be called, `plateau` is when it is enough: (tol, n_iter_no_change, the best cost so far, epochs
     /// since then); the epochs' costs are then appended to `costs`, whatever ends the training.
     #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None,
-                        rate_factor=None, lends_network=false, plateau=None, costs=None))]
+                        rate_factor=None, lends_network=false, keeps_last=false, plateau=None, costs=None))]
     fn fit<'py>(
         &mut self,
         py: Python<'py>,
@@ -172,6 +173,7 @@ impl Mlp {
         on_epoch: Option<Py<PyAny>>,
         rate_factor: Option<f64>,
         lends_network: bool,
+        keeps_last: bool,
         plateau: Option<(f64, f64, f64, u64)>,
         costs: Option<Bound<'py, PyList>>,
     ) -> PyResult<Bound<'py, PyDict>> {
@@ -197,7 +199,9 @@ impl Mlp {
                 let lend = |standing: Standing<_>| made_of(standing.into());
                 let lend: Option<&dyn Fn(Standing<_>) -> Self> = if lends_network { Some(&lend) } else { None };
                 let outcome = threads::with(config, |pool| {
-                    standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record, lend)
+                    let watched = watched.as_ref();
+                    let task = widths.task;
+                    standing.fit(config, task, pool, &train, watched, epochs, &watch, record, lend, keeps_last)
                 });
                 (outcome, watch)
             })
@@ -455,6 +459,7 @@ impl<F: Number> Standing<F> {
         watch: &Watch,
         record: &mut Record,
         lend: Option<&dyn Fn(Self) -> Mlp>,
+        keeps_last: bool,
     ) -> deltarule::Result<Outcome> {
         let loss = resolve::loss(config)?;
         let done = self.left.as_ref().map_or(0, |left| left.epoch);
@@ -483,6 +488,7 @@ impl<F: Number> Standing<F> {
             Some(validate) => Some(validate),
             None => None,
         };
+        let mut last = None;
         let outcome = trainer.run(
             "model",
             train,
@@ -495,11 +501,16 @@ impl<F: Number> Standing<F> {
             // Where a checkpoint would be written the trainer may be looked at.
             &mut |trainer, occasion| {
                 if occasion == Occasion::EpochEnd {
+                    last = keeps_last.then(|| Self::of(trainer));
                     watch.tell(|| lend.map(|lend| lend(Self::of(trainer))));
                 }
                 Ok(None)
             },
         )?;
+        if let Some(last) = last {
+            *self = last;
+            return Ok(outcome);
+        }
         self.left = Some(trainer.snapshot());
         self.ready = Mutex::default();
         self.network = trainer.into_network();

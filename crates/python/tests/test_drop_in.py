@@ -136,6 +136,23 @@ def test_an_estimator_says_whether_it_is_enough(iris):
     assert whole.converged_
 
 
+def test_passes_go_on_and_end_with_the_best(iris):
+    # Steps so long that many a pass is worse than the one before.
+    X, y = iris
+    both = {"learning_rate_init": 3.0, "n_iter_no_change": 3, "shuffle": False, "random_state": 0}
+    stopping, plain = MLPClassifier(8, early_stopping="log_loss", **both), MLPClassifier(8, **both)
+    heard = []
+    while not heard or not stopping.converged_:
+        for model in (stopping, plain):
+            model.partial_fit(X, y, classes=[0, 1, 2], eval_set=(X, y))
+        heard.append(plain.predict_proba(X))
+        if not stopping.converged_:
+            np.testing.assert_array_equal(stopping.predict_proba(X), heard[-1])
+    best = int(np.argmax(stopping.validation_scores_))
+    assert 0 < best < len(heard) - 1
+    np.testing.assert_array_equal(stopping.predict_proba(X), heard[best])
+
+
 def test_why_it_ends_is_printed(iris):
     both = {"tol": 10.0, "n_iter_no_change": 1, "verbose": True, "random_state": 0}
     said = io.StringIO()

@@ -342,6 +342,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     lends_network=asks_the_network(self.callbacks),
                     plateau=self._plateau() if goes_quietly else None,
                     costs=costs,
+                    keeps_last=incremental,
                 )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
@@ -356,6 +357,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if goes_quietly:
             _, self._no_improvement, self.converged_ = outcome["plateau"]
         self.converged_ = self.converged_ or outcome["reason"] == "converged"
+        if incremental and self.converged_ and self.early_stopping:
+            self._set_best()
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
             warnings.warn(
@@ -373,6 +376,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         patience = np.inf if self.solver == "lbfgs" else float(self.n_iter_no_change)
         best = np.inf if self.best_loss_ is None else float(self.best_loss_)
         return float(self.tol), patience, best, self._no_improvement
+
+    def _set_best(self) -> None:
+        """The best pass's weights, where passes were measured."""
+        _, _, left = self._mlp.__reduce__()
+        if "best" in left:
+            _, _, params, buffers = left["best"]
+            self._mlp.__setstate__({**left, "params": params, "buffers": buffers})
 
     def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
         """What scikit-learn does at the end of an epoch; true ends the training, a float changes the rate."""

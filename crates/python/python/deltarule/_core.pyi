@@ -47,6 +47,7 @@ class Mlp:
         on_epoch: Callable[[dict[str, Any]], bool | float | None] | None = None,
         rate_factor: float | None = None,
         lends_network: bool = False,
+        keeps_last: bool = False,
         plateau: tuple[float, float, float, int] | None = None,
         costs: list[float] | None = None,
     ) -> dict[str, Any]: ...

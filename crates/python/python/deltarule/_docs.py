@@ -48,7 +48,8 @@ nesterovs_momentum : bool, default=True
 early_stopping : bool or str, default=False
     Whether training ends, with the best epoch's weights, where the score on rows that are not trained on gets no
     better for `n_iter_no_change` epochs. A string names the score: {scores}. 'lbfgs' sets no rows apart and stops
-    by itself; with an `eval_set` it keeps the best iteration's weights. `partial_fit` takes it with an `eval_set`.
+    by itself; with an `eval_set` it keeps the best iteration's weights. `partial_fit` takes it with an `eval_set`, goes
+    on from pass to pass, and sets the best pass's weights when `converged_`.
 validation_fraction : float, default=0.1
     Share of the rows that early stopping sets apart, where `fit` is given no `eval_set`.
 beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
