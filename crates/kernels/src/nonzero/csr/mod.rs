@@ -60,7 +60,8 @@ pub fn affine_sparse<F: Real>(
     assert!(b.is_none_or(|b| b.len() == fan_out), "b is [fan_out]");
     assert_eq!(z.len(), x.rows() * fan_out, "z is [batch, fan_out]");
     let settle = Settle::Add { row: b.map_or(std::ptr::null(), <[F]>::as_ptr) };
-    let walk = Walk::of_lists((x.rows(), x.columns(), fan_out), x.count(), w.as_ptr(), z.as_mut_ptr(), settle);
+    let walk =
+        Walk::of_lists((x.rows(), x.columns(), fan_out), x.count(), w.as_ptr(), z.as_mut_ptr(), settle);
     // SAFETY: the lengths have been checked, a view's columns are below their number, and `z` is borrowed mutably.
     unsafe { product::run_rows(pool, scratch, &walk, x) };
 }

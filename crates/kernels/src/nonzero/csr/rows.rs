@@ -150,7 +150,12 @@ impl<F: Real> SparseRows<F> {
     #[must_use]
     pub fn cast<G: Real>(&self) -> SparseRows<G> {
         let values = self.values.iter().map(|value| G::from_f64(value.to_f64())).collect();
-        SparseRows { columns: self.columns, starts: self.starts.clone(), indices: self.indices.clone(), values }
+        SparseRows {
+            columns: self.columns,
+            starts: self.starts.clone(),
+            indices: self.indices.clone(),
+            values,
+        }
     }
 }
 
