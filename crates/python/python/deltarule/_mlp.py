@@ -135,7 +135,15 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         return by_class if weights is None else by_class * weights
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
-        X, y = validate_data(self, X, y, multi_output=True, dtype=(np.float64, np.float32), reset=reset)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -165,7 +173,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Their classes, or an indicator of their labels.
@@ -195,7 +203,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Their classes.
@@ -224,7 +232,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns
@@ -250,7 +258,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns
@@ -271,7 +279,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns
@@ -397,7 +405,14 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
         X, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=True, dtype=(np.float64, np.float32), reset=reset
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -415,7 +430,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -439,7 +454,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -459,7 +474,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import Array, BaseMLP
@@ -71,6 +72,8 @@ class AnsweringMLP(BaseMLP):
         X, y = self._checked(X, y, False, True)
         if self._task() in ("binary", "multiclass"):
             y = np.searchsorted(self.classes_, y)
+        if issparse(X):
+            X = X.toarray()  # the few rows of a question, whose every column has a name
         return np.ascontiguousarray(X, dtype=np.float64), np.ascontiguousarray(
             np.reshape(y, (len(y), -1)), dtype=np.float64
         )
@@ -90,7 +93,7 @@ class AnsweringMLP(BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows, as one batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -133,7 +136,7 @@ class AnsweringMLP(BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows that the cost is taken of.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -157,7 +160,7 @@ class AnsweringMLP(BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows that were trained on.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
