@@ -73,7 +73,10 @@ pub use buffer::Buffer;
 pub use cross_entropy::{ClassRows, binary_cross_entropies, cross_entropies};
 pub use gather::gather_rows;
 pub use isa::InstructionSet;
-pub use nonzero::{Nonzeros, affine_nonzero, weight_gradient_nonzero, weight_gradient_update_nonzero};
+pub use nonzero::{
+    Nonzeros, SparseColumns, SparseRows, SparseView, affine_nonzero, affine_sparse, weight_gradient_nonzero,
+    weight_gradient_sparse, weight_gradient_update_nonzero, weight_gradient_update_sparse,
+};
 pub use pool::Pool;
 pub use product::{
     PIECE, PackedWeights, Transpose, affine, back_product, bias_gradient, matmul, weight_gradient,

@@ -8,6 +8,8 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::rows::Rows;
+
 /// A number of either precision, in the network and in an array.
 pub trait Number: Real + Element {
     /// NumPy's name of it.
@@ -95,8 +97,8 @@ pub fn dataset<F: Number>(
     y: &Bound<'_, PyAny>,
     weight: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Dataset<F>> {
-    let x = matrix::<F>("x", x, widths.inputs)?;
-    let rows = x.shape()[0];
+    let x = Rows::<F>::taken(x, widths.inputs)?;
+    let rows = x.count();
     let targets = if widths.task == Task::Multiclass {
         let codes: PyReadonlyArray1<'_, u32> = y
             .extract()
@@ -118,7 +120,7 @@ pub fn dataset<F: Number>(
     if of_targets != rows {
         return Err(PyValueError::new_err(format!("y: expected {rows} rows as in x, got {of_targets}")));
     }
-    let mut dataset = Dataset::from_dense(widths.inputs, x.as_slice()?.to_vec(), targets);
+    let mut dataset = x.dataset(widths.inputs, targets)?;
     dataset.weights = weight.map(|weight| weights(weight, rows)).transpose()?;
     Ok(dataset)
 }

@@ -7,6 +7,7 @@ mod left;
 mod mlp;
 mod plain_model;
 mod questions;
+mod rows;
 mod threads;
 mod watch;
 

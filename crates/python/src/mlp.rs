@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use deltarule::config::{Config, resolve};
-use deltarule::dataset::{Batch, Dataset, InputShape, TargetsView};
+use deltarule::dataset::{Batch, Dataset, InputShape};
 use deltarule::event::{EndReason, Event, Figures, Observer};
 use deltarule::explain::{Parameter, Question, Reach};
 use deltarule::health::Record;
@@ -20,11 +20,12 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::arrays::{self, Number, Widths, dataset, matrix, shaped};
+use crate::arrays::{self, Number, Widths, dataset, shaped};
 use crate::errors::{of_training, to_python};
 use crate::left;
 use crate::plain_model::{self, Names};
 use crate::questions;
+use crate::rows::{Rows, part};
 use crate::threads;
 use crate::watch::{Plateau, Watch};
 
@@ -225,11 +226,10 @@ impl Mlp {
     fn predict<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let (widths, config) = (self.widths, &self.config);
         in_precision!(&self.state, standing => {
-            let x = matrix("x", x, widths.inputs)?;
-            let rows = x.shape()[0];
-            let numbers = x.as_slice()?;
-            let outputs = py.detach(|| threads::with(config, |pool| standing.predict(pool, numbers, rows)));
-            shaped(py, &outputs, &[rows, widths.outputs])
+            let x = Rows::taken(x, widths.inputs)?;
+            let batch = x.batch(widths.outputs)?;
+            let outputs = py.detach(|| threads::with(config, |pool| standing.predict(pool, &batch)));
+            shaped(py, &outputs, &[batch.rows, widths.outputs])
         })
     }
 
@@ -263,11 +263,10 @@ impl Mlp {
             return Err(PyValueError::new_err(text));
         }
         in_precision!(&self.state, standing => {
-            let x = matrix("x", x, widths.inputs)?;
-            let rows = x.shape()[0];
-            let numbers = x.as_slice()?;
-            let gradient = py.detach(|| threads::with(config, |pool| standing.input_gradient(pool, numbers, rows, output)));
-            shaped(py, &gradient, &[rows, widths.inputs])
+            let x = Rows::taken(x, widths.inputs)?;
+            let batch = x.batch(widths.outputs)?;
+            let gradient = py.detach(|| threads::with(config, |pool| standing.input_gradient(pool, &batch, output)));
+            shaped(py, &gradient, &[batch.rows, widths.inputs])
         })
     }
 
@@ -465,7 +464,12 @@ impl<F: Number> Standing<F> {
         let done = self.left.as_ref().map_or(0, |left| left.epoch);
         let planned = Config { epochs: Some(done + epochs), ..config.clone() };
         let settings = resolve::trainer_settings(&planned, loss, train.rows, config.seed.unwrap_or(0))?;
-        let mut trainer = Trainer::new(pool, self.network.clone(), settings)?;
+        let network = self.network.clone();
+        let mut trainer = if train.sparse.is_some() {
+            Trainer::of_sparse_rows(pool, network, settings)?
+        } else {
+            Trainer::new(pool, network, settings)?
+        };
         if let Some(left) = &mut self.left {
             // The settings' learning rate counts, not what an earlier training made of it.
             left.rate_factor = 1.0;
@@ -477,7 +481,7 @@ impl<F: Number> Standing<F> {
                 let (mut z, mut a) =
                     (vec![F::ZERO; rows * network.outputs()], vec![F::ZERO; rows * network.outputs()]);
                 let batch = watched.range(0, rows);
-                Inference::new(network, pool, rows).run(network, pool, &batch, &mut z, &mut a);
+                Inference::of(network, pool, &batch).run(network, pool, &batch, &mut z, &mut a);
                 let sum = loss.value_and_delta(pool, &z, &a, batch.targets, batch.weights, None);
                 let mut figures: Figures = metric::figures(task, &a, batch.targets, batch.weights);
                 figures.insert(Metric::Cost.name().to_owned(), sum / watched.total_weight());
@@ -542,23 +546,22 @@ impl<F: Number> Standing<F> {
         predictor.predict_rows(x, &[], outputs);
     }
 
-    fn predict(&self, pool: &Pool, x: &[F], rows: usize) -> Vec<F> {
-        let mut a = vec![F::ZERO; rows * self.network.outputs()];
-        let batch = rows_alone(x, rows, self.network.outputs());
-        Inference::new(&self.network, pool, rows).run(&self.network, pool, &batch, &mut [], &mut a);
+    fn predict(&self, pool: &Pool, batch: &Batch<'_, F>) -> Vec<F> {
+        let mut a = vec![F::ZERO; batch.rows * self.network.outputs()];
+        Inference::of(&self.network, pool, batch).run(&self.network, pool, batch, &mut [], &mut a);
         a
     }
 
     /// By a backward pass from δ = ∂(output)/∂z of the last layer.
-    fn input_gradient(&self, pool: &Pool, x: &[F], rows: usize, output: usize) -> Vec<F> {
-        let network = &self.network;
+    fn input_gradient(&self, pool: &Pool, all: &Batch<'_, F>, output: usize) -> Vec<F> {
+        let (network, rows) = (&self.network, all.rows);
         let width = network.spec().input.dense;
         let mut gradient = vec![F::ZERO; rows * width];
         let mut ws = network.workspace(rows.clamp(1, BLOCK));
         let mut grads = vec![F::ZERO; network.params().len()];
         for from in (0..rows).step_by(BLOCK) {
             let to = rows.min(from + BLOCK);
-            let batch = rows_alone(&x[from * width..to * width], to - from, network.outputs());
+            let batch = part(all, width, from, to);
             network.forward(pool, &mut ws, &batch, Pass::Inference);
             network.delta_of_output(&mut ws, batch.rows, output);
             network.backward(pool, &mut ws, &batch, F::ONE, &mut grads);
@@ -599,12 +602,6 @@ impl<F: Number> Standing<F> {
         }
         Ok(())
     }
-}
-
-fn rows_alone<F>(x: &[F], rows: usize, outputs: usize) -> Batch<'_, F> {
-    // A forward pass reads no targets.
-    let targets = TargetsView::Values { outputs, values: &[] };
-    Batch { rows, dense: x, codes: &[], targets, weights: None }
 }
 
 fn told<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'py, PyDict>> {

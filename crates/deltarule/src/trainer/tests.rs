@@ -16,6 +16,7 @@ fn rows<F: Real>() -> Dataset<F> {
         rows: count,
         dense_width: 3,
         dense: (0..count * 3).map(|c| number(c / 3, c % 3)).collect(),
+        sparse: None,
         code_width: 2,
         codes: (0..count as u32).flat_map(|i| [i % 5, i % 4]).collect(),
         targets: Targets::Classes { classes: 3, codes: (0..count as u32).map(|i| (i * i) % 3).collect() },

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -21,6 +22,8 @@ from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, setti
 from ._training import asks_the_network, tell_callbacks, under_way
 
 Array = npt.NDArray[Any]
+# A matrix, or a sparse one's starts of rows, columns and numbers.
+Rows = Array | tuple[Array, Array, Array]
 # A learning rate below this is taken for none, as in scikit-learn.
 _LEAST_RATE = 1e-6
 # Settings that a network is built with: where one of them changes, another is built and takes the weights over.
@@ -63,6 +66,11 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         # The network as plain arrays and dictionaries: skops knows how to keep those.
@@ -113,14 +121,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         # The network's: `set_params` may have changed the parameter since.
         return np.float64 if getattr(self, "_precision", self.precision) == "f64" else np.float32
 
-    def _rows(self, X: Array) -> Array:
+    def _rows(self, X: Any) -> Rows:
+        numbers: Array = X.data if issparse(X) else X
         with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(X, dtype=self._dtype)
+            rows = np.ascontiguousarray(numbers, dtype=self._dtype)
         if rows.dtype != X.dtype and not np.isfinite(rows).all():
             raise ValueError(
                 "X has numbers too large for single precision; scale them, or say precision='f64'."
             )
-        return rows
+        return (X.indptr, X.indices, rows) if issparse(X) else rows
 
     # ── training ────────────────────────────────────────────────────────────────────────────────────
 
@@ -152,7 +161,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _prepared(
         self, X: Any, y: Any, sample_weight: Any, eval_set: tuple[Any, ...] | None, incremental: bool
-    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None] | None]:
+    ) -> tuple[Array, Array, Array | None, tuple[Rows, Array, Array | None] | None]:
         """The network is made ready; what comes back are rows to train on and rows to measure on."""
         hidden = layers(self.hidden_layer_sizes)
         for callback in self.callbacks or ():
@@ -186,7 +195,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self,
         rows: int,
         weights: Array | None,
-        watched: tuple[Array, Array, Array | None] | None,
+        watched: tuple[Rows, Array, Array | None] | None,
         first: bool,
         incremental: bool,
     ) -> dict[str, str]:
@@ -273,7 +282,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _watched_figure(self) -> str:
         return self._score_name if self.early_stopping is True else str(self.early_stopping)
 
-    def _watched_rows(self, eval_set: tuple[Any, ...] | None) -> tuple[Array, Array, Array | None] | None:
+    def _watched_rows(self, eval_set: tuple[Any, ...] | None) -> tuple[Rows, Array, Array | None] | None:
         if eval_set is None:
             return None
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) not in (2, 3):
@@ -284,7 +293,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _held_out(
         self, X: Array, y: Array, weights: Array | None, random_state: Any
-    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None]]:
+    ) -> tuple[Array, Array, Array | None, tuple[Rows, Array, Array | None]]:
         # By classes where there are two of them, as scikit-learn does: the same seed sets the same rows apart.
         stratify = y if self._task() == "binary" else None
         parts = [X, y] if weights is None else [X, y, weights]
@@ -316,7 +325,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         X: Array,
         y: Array,
         weights: Array | None,
-        watched: tuple[Array, Array, Array | None] | None,
+        watched: tuple[Rows, Array, Array | None] | None,
         incremental: bool,
     ) -> None:
         self.n_iter_ = 0
@@ -478,9 +487,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def intercepts_(self, arrays: Sequence[Any]) -> None:
         self._set_tensors(".b", arrays)
 
-    def _asked_rows(self, X: Any) -> Array:
+    def _asked_rows(self, X: Any) -> Rows:
         check_is_fitted(self)
-        return self._rows(validate_data(self, X, dtype=(np.float64, np.float32), reset=False))
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        return self._rows(X)
 
     def _predicted(self, X: Any) -> Array:
         # A row at a time is what a service asks for: looking at it would take ten times as long as answering.
@@ -496,7 +506,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         output : int, default=0
             Which output: of several classes, the class's number in ``classes_``; of two, 0 is the second's
@@ -505,7 +515,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         gradient : ndarray of shape (n_samples, n_features)
-            ∂ŷ/∂x of each row.
+            ∂ŷ/∂x of each row, for every column; of a sparse X those that it does not hold as well.
         """
         rows = self._asked_rows(X)
         if not 0 <= output < self.n_outputs_:

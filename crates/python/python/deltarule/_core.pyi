@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, Self, final
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ import numpy.typing as npt
 __all__ = ["DeltaruleError", "Mlp", "__version__"]
 
 __version__: str
+
+# A matrix, or a sparse one's starts of rows, columns and numbers.
+_Rows: TypeAlias = npt.NDArray[np.floating[Any]] | tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 
 class DeltaruleError(Exception): ...
 
@@ -36,12 +39,12 @@ class Mlp:
     def set_tensors(self, tensors: list[tuple[str, npt.NDArray[np.floating[Any]]]]) -> None: ...
     def fit(
         self,
-        x: npt.NDArray[np.floating[Any]],
+        x: _Rows,
         y: npt.NDArray[Any],
         weight: npt.NDArray[np.floating[Any]] | None = None,
         *,
         epochs: int,
-        x_val: npt.NDArray[np.floating[Any]] | None = None,
+        x_val: _Rows | None = None,
         y_val: npt.NDArray[Any] | None = None,
         weight_val: npt.NDArray[np.floating[Any]] | None = None,
         on_epoch: Callable[[dict[str, Any]], bool | float | None] | None = None,
@@ -51,11 +54,9 @@ class Mlp:
         plateau: tuple[float, float, float, int] | None = None,
         costs: list[float] | None = None,
     ) -> dict[str, Any]: ...
-    def predict(self, x: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]: ...
+    def predict(self, x: _Rows) -> npt.NDArray[np.floating[Any]]: ...
     def predict_few(self, x: object) -> npt.NDArray[np.floating[Any]] | None: ...
-    def input_gradient(
-        self, x: npt.NDArray[np.floating[Any]], output: int
-    ) -> npt.NDArray[np.floating[Any]]: ...
+    def input_gradient(self, x: _Rows, output: int) -> npt.NDArray[np.floating[Any]]: ...
     def save(self, path: str | PathLike[str], names: dict[str, Any]) -> None: ...
     @staticmethod
     def load(path: str | PathLike[str]) -> tuple[Mlp, dict[str, Any]]: ...
@@ -78,10 +79,10 @@ class Mlp:
     def diagnose(
         self,
         names: dict[str, Any],
-        x: npt.NDArray[np.floating[Any]],
+        x: _Rows,
         y: npt.NDArray[Any],
         weight: npt.NDArray[np.floating[Any]] | None = None,
         *,
-        x_val: npt.NDArray[np.floating[Any]] | None = None,
+        x_val: _Rows | None = None,
         y_val: npt.NDArray[Any] | None = None,
     ) -> str: ...

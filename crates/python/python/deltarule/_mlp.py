@@ -149,7 +149,15 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         return by_class if weights is None else by_class * weights
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
-        X, y = validate_data(self, X, y, multi_output=True, dtype=(np.float64, np.float32), reset=reset)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -178,7 +186,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Their classes, or an indicator of their labels.
@@ -208,7 +216,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Their classes.
@@ -237,7 +245,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns
@@ -263,7 +271,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns
@@ -284,7 +292,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns
@@ -410,7 +418,14 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
     def _checked(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Array, Array]:
         X, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=True, dtype=(np.float64, np.float32), reset=reset
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -428,7 +443,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -452,7 +467,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -472,7 +487,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
 
         Returns

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import Array
@@ -72,6 +73,8 @@ class AnsweringMLP(ShownMLP):
         X, y = self._checked(X, y, False, True)
         if self._task() in ("binary", "multiclass"):
             y = np.searchsorted(self.classes_, y)
+        if issparse(X):
+            X = X.toarray()  # the few rows of a question, whose every column has a name
         return np.ascontiguousarray(X, dtype=np.float64), np.ascontiguousarray(
             np.reshape(y, (len(y), -1)), dtype=np.float64
         )
@@ -91,7 +94,7 @@ class AnsweringMLP(ShownMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows, as one batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -134,7 +137,7 @@ class AnsweringMLP(ShownMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows that the cost is taken of.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -158,7 +161,7 @@ class AnsweringMLP(ShownMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows that were trained on.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
