@@ -85,7 +85,7 @@ fn forward(engine: &mut Engine<'_, f64>, params: &[f64]) -> (Vec<Step>, f64) {
 }
 
 fn input(x: &[f64]) -> LayerInput<'_, f64> {
-    LayerInput { rows: 1, x, nonzeros: None, codes: &[], code_width: 0 }
+    LayerInput { rows: 1, x, sparse: None, nonzeros: None, codes: &[], code_width: 0 }
 }
 
 /// All steps backward, last first: the gradient of the one set of parameters is the sum of the steps' gradients.

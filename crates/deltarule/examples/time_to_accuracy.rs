@@ -245,6 +245,7 @@ impl<'d> Rows<'d> {
         Batch {
             rows: rows.len(),
             dense: &self.batch_x[..rows.len() * PIXELS],
+            sparse: None,
             codes: &[],
             targets,
             weights: None,

@@ -73,7 +73,7 @@ impl Bench<'_> {
                 }
             }
             let x = before.last().map_or(self.batch.dense, |kept| &kept.a);
-            let input = LayerInput { rows: ROWS, x, nonzeros: None, codes: &[], code_width: 0 };
+            let input = LayerInput { rows: ROWS, x, sparse: None, nonzeros: None, codes: &[], code_width: 0 };
             let range = self.network.layer_range(index);
             layer.gradient(&mut engine, &input, &kept.delta, ROWS as f64, &mut grads[range.clone()]);
             if let Some(before) = before.last_mut() {

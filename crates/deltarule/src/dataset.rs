@@ -1,10 +1,12 @@
 //! Encoded rows, and batches of them.
 //!
 //! A [`Dataset`] is what an encoder makes of a table: a dense matrix, category codes that stay sparse into the first
-//! layer, targets and row weights. It knows nothing of columns' names or types. A [`Batch`] borrows rows that lie
-//! together: either a range of the data set itself, or rows gathered into a [`BatchBuffer`] that was allocated once.
+//! layer, targets and row weights. It knows nothing of columns' names or types. Instead of the matrix it may hold
+//! [`SparseRows`], which stay sparse into the first layer as well. A [`Batch`] borrows rows that lie together: either a
+//! range of the data set itself, or rows gathered into a [`BatchBuffer`] that was allocated once.
 
 use deltarule_kernels::{Pool, Real, gather_rows};
+pub use deltarule_kernels::{SparseRows, SparseView};
 use serde::{Deserialize, Serialize};
 
 /// What the network's input looks like: `dense` numbers, then codes.
@@ -120,6 +122,17 @@ pub enum TargetsView<'a, F> {
 }
 
 impl<F: Real> TargetsView<'_, F> {
+    /// The targets of the rows from `from` up to `to`.
+    #[must_use]
+    pub fn range(self, from: usize, to: usize) -> Self {
+        match self {
+            Self::Values { outputs, values } => {
+                Self::Values { outputs, values: &values[from * outputs..to * outputs] }
+            }
+            Self::Classes { classes, codes } => Self::Classes { classes, codes: &codes[from..to] },
+        }
+    }
+
     /// Numbers that the network puts out per row.
     #[must_use]
     pub fn outputs(&self) -> usize {
@@ -152,8 +165,10 @@ pub struct Dataset<F> {
     pub rows: usize,
     /// Numbers per row.
     pub dense_width: usize,
-    /// `[rows × dense_width]`, row-major.
+    /// `[rows × dense_width]`, row-major; empty where the numbers are in `sparse`.
     pub dense: Vec<F>,
+    /// The numbers of rows that are mostly 0, instead of `dense`; rows of `dense_width` columns.
+    pub sparse: Option<SparseRows<F>>,
     /// Codes per row.
     pub code_width: usize,
     /// `[rows × code_width]`, row-major.
@@ -169,8 +184,10 @@ pub struct Dataset<F> {
 pub struct Batch<'a, F> {
     /// Number of rows.
     pub rows: usize,
-    /// `[rows × dense]`.
+    /// `[rows × dense]`; empty where the numbers are in `sparse`.
     pub dense: &'a [F],
+    /// The numbers, instead of `dense`.
+    pub sparse: Option<SparseView<'a, F>>,
     /// `[rows × codes per row]`.
     pub codes: &'a [u32],
     /// One target per row.
@@ -188,6 +205,40 @@ impl<F: Real> Batch<'_, F> {
             Some(weights) => weights.iter().map(|weight| weight.to_f64()).sum(),
         }
     }
+
+    /// A number of a row.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn number(&self, row: usize, column: usize) -> F {
+        match self.sparse {
+            Some(sparse) => sparse.number(row, column),
+            None => self.dense[row * (self.dense.len() / self.rows) + column],
+        }
+    }
+
+    /// The numbers that are held, in one stretch: all of them, or those of sparse rows.
+    #[must_use]
+    pub fn held(&self) -> &[F] {
+        self.sparse.map_or(self.dense, |sparse| sparse.values())
+    }
+
+    /// # Panics
+    /// Where rows do not have so many numbers.
+    #[inline]
+    pub(crate) fn require_width(&self, inputs: usize) {
+        match self.sparse {
+            None => assert_eq!(self.dense.len(), self.rows * inputs, "dense is [rows × inputs]"),
+            Some(sparse) => {
+                assert_eq!(
+                    (sparse.rows(), sparse.columns()),
+                    (self.rows, inputs),
+                    "sparse is [rows × inputs]"
+                );
+            }
+        }
+    }
 }
 
 impl<F: Real> Dataset<F> {
@@ -202,16 +253,44 @@ impl<F: Real> Dataset<F> {
             Targets::Classes { codes, .. } => codes.len(),
         };
         assert_eq!(dense.len(), rows * dense_width, "dense holds one row per target");
-        Self { rows, dense_width, dense, code_width: 0, codes: Vec::new(), targets, weights: None }
+        let codes = Vec::new();
+        Self { rows, dense_width, dense, sparse: None, code_width: 0, codes, targets, weights: None }
+    }
+
+    /// A data set of sparse rows, all of weight 1. A network that takes them begins with a dense layer.
+    ///
+    /// ```
+    /// use deltarule::dataset::{Dataset, SparseRows, Targets};
+    ///
+    /// // Two rows of a thousand numbers, of which the first has one that is not 0.
+    /// let rows = SparseRows::new(1000, vec![0, 1, 1], vec![17], vec![2.5_f32]);
+    /// let data = Dataset::from_sparse(rows, Targets::Classes { classes: 2, codes: vec![1, 0] });
+    /// assert_eq!(data.range(0, 2).number(0, 17), 2.5);
+    /// ```
+    ///
+    /// # Panics
+    /// Where there are not as many targets as rows.
+    #[must_use]
+    pub fn from_sparse(sparse: SparseRows<F>, targets: Targets<F>) -> Self {
+        let mut dataset = Self::from_dense(0, Vec::new(), targets);
+        assert_eq!(dataset.rows, sparse.rows(), "one row per target");
+        dataset.dense_width = sparse.columns();
+        dataset.sparse = Some(sparse);
+        dataset
     }
 
     /// The rows from `from` up to `to`, without a copy.
     #[must_use]
     #[inline]
     pub fn range(&self, from: usize, to: usize) -> Batch<'_, F> {
+        let (dense, sparse) = match &self.sparse {
+            None => (&self.dense[from * self.dense_width..to * self.dense_width], None),
+            Some(sparse) => (&[][..], Some(sparse.all().range(from, to))),
+        };
         Batch {
             rows: to - from,
-            dense: &self.dense[from * self.dense_width..to * self.dense_width],
+            dense,
+            sparse,
             codes: &self.codes[from * self.code_width..to * self.code_width],
             targets: self.targets.range(from, to),
             weights: self.weights.as_ref().map(|weights| &weights[from..to]),
@@ -243,10 +322,15 @@ impl<F: Real> BatchBuffer<F> {
                 Targets::Classes { classes: *classes, codes: vec![0; batch_size] }
             }
         };
+        let room = |sparse: &SparseRows<F>| {
+            SparseRows::with_capacity(sparse.columns(), batch_size, sparse.most_in(batch_size))
+        };
+        let cells = if dataset.sparse.is_some() { 0 } else { batch_size * dataset.dense_width };
         let rows = Dataset {
             rows: batch_size,
             dense_width: dataset.dense_width,
-            dense: vec![F::ZERO; batch_size * dataset.dense_width],
+            dense: vec![F::ZERO; cells],
+            sparse: dataset.sparse.as_ref().map(room),
             code_width: dataset.code_width,
             codes: vec![0; batch_size * dataset.code_width],
             targets,
@@ -261,8 +345,14 @@ impl<F: Real> BatchBuffer<F> {
     /// Where `order` is longer than the buffer, or names a row that does not exist.
     pub fn gather(&mut self, pool: &Pool, dataset: &Dataset<F>, order: &[u32]) -> Batch<'_, F> {
         let (width, code_width) = (dataset.dense_width, dataset.code_width);
-        let dense = &mut self.rows.dense[..order.len() * width];
-        gather_rows(pool, &dataset.dense, width, order, dense);
+        match (&mut self.rows.sparse, &dataset.sparse) {
+            (Some(sparse), Some(from)) => sparse.gather(from, order),
+            (None, None) => {
+                let dense = &mut self.rows.dense[..order.len() * width];
+                gather_rows(pool, &dataset.dense, width, order, dense);
+            }
+            _ => unreachable!("the buffer was made for this data set"),
+        }
         for (slot, &row) in order.iter().enumerate() {
             let row = row as usize;
             self.rows.codes[slot * code_width..][..code_width]
@@ -300,6 +390,25 @@ mod tests {
         assert_eq!(batch.targets, TargetsView::Classes { classes: 3, codes: &[2, 0] });
         assert_eq!(batch.total_weight(), 5.0);
         assert_eq!(batch.targets.value(0, 2), 1.0);
+    }
+
+    #[test]
+    fn sparse_rows_are_gathered_and_borrowed_like_dense_ones() {
+        let targets = Targets::Values { outputs: 1, values: vec![0.0_f32, 1.0, 2.0] };
+        let sparse = SparseRows::new(3, vec![0, 2, 2, 3], vec![0, 2, 1], vec![1.0, 2.0, 3.0]);
+        let dataset = Dataset::from_sparse(sparse, targets);
+        let mut buffer = BatchBuffer::new(&dataset, 2);
+        for order in [[2, 0], [0, 1]] {
+            let batch = buffer.gather(&Pool::new(1), &dataset, &order);
+            for (place, &row) in order.iter().enumerate() {
+                for column in 0..3 {
+                    let expected = dataset.range(0, 3).number(row as usize, column);
+                    assert_eq!(batch.number(place, column), expected);
+                }
+                assert_eq!(batch.targets.value(place, 0), row as f32);
+            }
+        }
+        assert_eq!(dataset.range(2, 3).held(), [3.0]);
     }
 
     #[test]

@@ -196,8 +196,18 @@ impl<'a> Objective<'a> {
             for (row, delta) in
                 self.ws.kept[tensor.layer].delta.chunks_exact(units).take(batch.rows).enumerate()
             {
-                for (x, w) in x[row * width..][..width].iter().zip(w.chunks_exact(units)) {
-                    felt += x.abs() * w.iter().zip(delta).map(|(w, delta)| (w * delta).abs()).sum::<f64>();
+                let of_weights = |x: f64, w: &[f64]| {
+                    x.abs() * w.iter().zip(delta).map(|(w, delta)| (w * delta).abs()).sum::<f64>()
+                };
+                if let (0, Some(sparse)) = (tensor.layer, batch.sparse) {
+                    let (columns, numbers) = sparse.row(row);
+                    for (&column, &x) in columns.iter().zip(numbers) {
+                        felt += of_weights(x, &w[column as usize * units..][..units]);
+                    }
+                    continue;
+                }
+                for (&x, w) in x[row * width..][..width].iter().zip(w.chunks_exact(units)) {
+                    felt += of_weights(x, w);
                 }
             }
         }

@@ -13,7 +13,7 @@
 //!
 //! | | bytes |
 //! |---|---|
-//! | data | the table ([`Table::bytes`](crate::table::Table::bytes)), from which the test rows are encoded at the end, and the encoded training, validation and test rows |
+//! | data | the table ([`Table::bytes`](crate::table::Table::bytes)), from which the test rows are encoded at the end, and the encoded training, validation and test rows; of [sparse rows](crate::dataset::SparseRows) what they hold |
 //! | 3 × parameters | the parameters, their gradient, and the best epoch's parameters; each further member of an ensemble, or the network of each finished fold, once more |
 //! | the optimizer's state | [`OptimizerSpec::state_per_parameter`](crate::optimizer::OptimizerSpec::state_per_parameter) numbers per parameter |
 //! | workspace | activations and deltas of one batch, its rows laid out together, the activations of 512 rows that are scored at once |

@@ -10,17 +10,20 @@
 //! function of (seed, step, layer).
 
 mod inference;
+mod sparse;
 mod spec;
 mod step;
 mod zeros;
 
 use std::ops::Range;
 
-use deltarule_kernels::{Activation, Buffer, Pool, Real, Scratch};
+use deltarule_kernels::{Activation, Buffer, Pool, Real, Scratch, SparseColumns};
 
 use crate::dataset::Batch;
 use crate::init::Initializer;
-use crate::layer::{BatchNorm, Dense, Engine, Kept, Layer, LayerInput, LayerNorm, Pass, Tensor, TensorKind};
+use crate::layer::{
+    BatchNorm, Dense, Engine, Kept, Layer, LayerInput, LayerNorm, Pass, SparseInput, Tensor, TensorKind,
+};
 use crate::random::{Purpose, stream};
 
 use step::Tail;
@@ -55,6 +58,8 @@ pub struct Workspace<F: Real> {
     costs: Vec<f64>,
     embedding_spare: Vec<F>,
     zeros: Option<Zeros>,
+    /// The batch by columns, of sparse rows whose gradient was asked for.
+    columns: Option<SparseColumns<F>>,
     /// How the last forward pass was run: the backward pass differentiates what that one computed.
     pass: Pass,
 }
@@ -193,25 +198,37 @@ impl<F: Real> Network<F> {
     /// Room for forward and backward passes over up to `rows` rows.
     #[must_use]
     pub fn workspace(&self, rows: usize) -> Workspace<F> {
+        let mut ws = self.workspace_without_input(rows);
+        if let Some(Layer::Dense(first)) = self.layers.first() {
+            ws.scratch.reserve(rows, first.dense_in, first.fan_out);
+        }
+        ws.zeros = Zeros::of_first(&self.layers, rows);
+        ws
+    }
+
+    /// All room but what products with the input's matrix need.
+    fn workspace_without_input(&self, rows: usize) -> Workspace<F> {
         let mut scratch = Scratch::new();
+        scratch.reserve(0, 0, 0);
         let mut embedding_spare = Vec::new();
         let last = self.layers.len() - 1;
-        for layer in &self.layers {
+        for (index, layer) in self.layers.iter().enumerate() {
             match layer {
+                Layer::Dense(_) if index == 0 => {}
                 Layer::Dense(dense) => scratch.reserve(rows, dense.dense_in, dense.fan_out),
                 Layer::Embedding(embedding) => embedding_spare = vec![F::ZERO; rows * embedding.units()],
                 _ => {}
             }
         }
         let kept = self.layers.iter().enumerate().map(|(i, layer)| layer.keep(rows, i == last)).collect();
-        let zeros = Zeros::of_first(&self.layers, rows);
         Workspace {
             rows,
             kept,
             scratch,
             costs: vec![0.0; rows],
             embedding_spare,
-            zeros,
+            zeros: None,
+            columns: None,
             pass: Pass::Inference,
         }
     }
@@ -237,7 +254,7 @@ impl<F: Real> Network<F> {
     /// Where the batch is larger than the workspace, or of another shape than the network's input.
     pub fn forward(&self, pool: &Pool, ws: &mut Workspace<F>, batch: &Batch<'_, F>, pass: Pass) {
         assert!(batch.rows <= ws.rows, "the workspace has room for {} rows", ws.rows);
-        assert_eq!(batch.dense.len(), batch.rows * self.spec.input.dense, "dense is [rows × inputs]");
+        batch.require_width(self.spec.input.dense);
         for index in 0..self.layers.len() {
             self.forward_layer(pool, ws, batch, index, pass);
         }
@@ -252,7 +269,7 @@ impl<F: Real> Network<F> {
         index: usize,
         pass: Pass,
     ) {
-        if let (0, Some(zeros)) = (index, &mut ws.zeros) {
+        if let (0, Some(zeros), None) = (index, &mut ws.zeros, batch.sparse) {
             zeros.look(pool, batch.rows, batch.dense);
         }
         self.forward_looked(pool, ws, batch, index, pass);
@@ -269,7 +286,7 @@ impl<F: Real> Network<F> {
     ) {
         ws.pass = pass;
         let (before, after) = ws.kept.split_at_mut(index);
-        let (input, kept) = (self.input_of(before, ws.zeros.as_ref(), batch), &mut after[0]);
+        let (input, kept) = (self.input_of(before, ws.zeros.as_ref(), None, batch), &mut after[0]);
         let params = self.layer_params(index);
         match &self.layers[index] {
             Layer::Embedding(layer) => layer.forward(params, &input, kept),
@@ -342,8 +359,9 @@ impl<F: Real> Network<F> {
         let grads = &mut grads[self.layer_range(index)];
         if let Layer::Dense(layer) = &self.layers[index] {
             self.delta_and_input_gradient(pool, ws, batch, layer, index);
+            ws.arrange(index, batch);
             let (before, after) = ws.kept.split_at_mut(index);
-            let input = self.input_of(before, ws.zeros.as_ref(), batch);
+            let input = self.input_of(before, ws.zeros.as_ref(), ws.columns.as_ref(), batch);
             layer.gradient(
                 &mut Engine { pool, scratch: &mut ws.scratch },
                 &input,
@@ -359,7 +377,7 @@ impl<F: Real> Network<F> {
         let params = self.layer_params(index);
         match &self.layers[index] {
             Layer::Embedding(layer) => {
-                let input = self.input_of(before, ws.zeros.as_ref(), batch);
+                let input = self.input_of(before, ws.zeros.as_ref(), None, batch);
                 layer.gradient(pool, &input, &kept.delta, &mut ws.embedding_spare, total, grads);
             }
             Layer::BatchNorm(layer) => {
@@ -472,14 +490,16 @@ impl<F: Real> Network<F> {
         &self,
         before: &'a [Kept<F>],
         zeros: Option<&'a Zeros>,
+        columns: Option<&'a SparseColumns<F>>,
         batch: &Batch<'a, F>,
     ) -> LayerInput<'a, F> {
-        let (x, nonzeros) = match (before.last(), before.len()) {
-            (Some(kept), index) => (&kept.a[..batch.rows * self.layers[index - 1].units()], None),
-            (None, _) => (batch.dense, zeros.and_then(Zeros::skipped)),
+        let (rows, codes, code_width) = (batch.rows, batch.codes, self.spec.input.codes());
+        let (x, sparse, nonzeros) = match (before.last(), batch.sparse) {
+            (Some(kept), _) => (&kept.a[..rows * self.layers[before.len() - 1].units()], None, None),
+            (None, Some(rows)) => (batch.dense, Some(SparseInput { rows, columns }), None),
+            (None, None) => (batch.dense, None, zeros.and_then(Zeros::skipped)),
         };
-        let code_width = self.spec.input.codes();
-        LayerInput { rows: batch.rows, x, nonzeros, codes: batch.codes, code_width }
+        LayerInput { rows, x, sparse, nonzeros, codes, code_width }
     }
 
     /// The stretch of the flat buffer that is one layer's.

@@ -31,6 +31,7 @@ fn rows(outputs: usize, cost: Cost, seed: u64) -> Dataset<f64> {
         rows: count,
         dense_width: 3,
         dense,
+        sparse: None,
         code_width: 2,
         codes: (0..count as u32).flat_map(|i| [i % 5, (i + 1) % 4]).collect(),
         targets,

@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::erf;
-use crate::nonzero::{ByColumns, Walks};
+use crate::nonzero::{ByColumns, SparseProducts, Walks};
 use crate::product::Products;
 use crate::stack::Tiny;
 use crate::vector_math::VectorMath;
@@ -37,6 +37,7 @@ pub trait Real:
     + Products
     + Walks
     + ByColumns
+    + SparseProducts
     + Tiny
     + VectorMath
 {

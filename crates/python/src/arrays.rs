@@ -7,7 +7,8 @@ use numpy::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+
+use crate::rows::Rows;
 
 /// A number of either precision, in the network and in an array.
 pub trait Number: Real + Element {
@@ -121,58 +122,6 @@ impl Inputs {
     }
 }
 
-/// Rows of an input: numbers, and codes where the network takes any.
-pub struct Rows<'py, F: Number> {
-    dense: PyReadonlyArray2<'py, F>,
-    codes: Option<PyReadonlyArray2<'py, u32>>,
-}
-
-impl<'py, F: Number> Rows<'py, F> {
-    /// A matrix, or a matrix of numbers and one of codes.
-    pub fn of(what: &str, x: &Bound<'py, PyAny>, shape: &InputShape) -> PyResult<Self> {
-        let (dense, codes) = match x.cast::<PyTuple>() {
-            Ok(both) if both.len() == 2 => (both.get_item(0)?, Some(both.get_item(1)?)),
-            _ => (x.clone(), None),
-        };
-        let dense = matrix(what, &dense, shape.dense)?;
-        let codes = match codes {
-            Some(codes) => {
-                let codes: PyReadonlyArray2<'py, u32> = codes.extract().map_err(|_| {
-                    PyTypeError::new_err(format!("{what}: expected codes in a matrix of uint32"))
-                })?;
-                let wanted = [dense.shape()[0], shape.codes()];
-                if codes.shape() != wanted || !codes.is_c_contiguous() {
-                    let got = codes.shape();
-                    return Err(PyValueError::new_err(format!(
-                        "{what}: expected codes of shape {wanted:?}, got {got:?}"
-                    )));
-                }
-                Some(codes)
-            }
-            None if shape.codes() > 0 => {
-                let codes = shape.codes();
-                return Err(PyTypeError::new_err(format!(
-                    "{what}: expected numbers and {codes} codes of each row"
-                )));
-            }
-            None => None,
-        };
-        Ok(Self { dense, codes })
-    }
-
-    pub fn count(&self) -> usize {
-        self.dense.shape()[0]
-    }
-
-    pub fn dense(&self) -> PyResult<&[F]> {
-        Ok(self.dense.as_slice()?)
-    }
-
-    pub fn codes(&self) -> PyResult<&[u32]> {
-        self.codes.as_ref().map_or(Ok(&[]), |codes| Ok(codes.as_slice()?))
-    }
-}
-
 /// Rows to learn from or to be measured on.
 pub fn dataset<F: Number>(
     widths: &Widths,
@@ -180,7 +129,7 @@ pub fn dataset<F: Number>(
     y: &Bound<'_, PyAny>,
     weight: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Dataset<F>> {
-    let x = Rows::<F>::of("x", x, &widths.input)?;
+    let x = Rows::<F>::taken(x, &widths.input)?;
     let rows = x.count();
     let targets = if widths.task == Task::Multiclass {
         let codes: PyReadonlyArray1<'_, u32> = y
@@ -203,8 +152,7 @@ pub fn dataset<F: Number>(
     if of_targets != rows {
         return Err(PyValueError::new_err(format!("y: expected {rows} rows as in x, got {of_targets}")));
     }
-    let mut dataset = Dataset::from_dense(widths.input.dense, x.dense()?.to_vec(), targets);
-    (dataset.code_width, dataset.codes) = (widths.input.codes(), x.codes()?.to_vec());
+    let mut dataset = x.dataset(&widths.input, targets)?;
     dataset.weights = weight.map(|weight| weights(weight, rows)).transpose()?;
     Ok(dataset)
 }

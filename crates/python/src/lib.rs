@@ -8,7 +8,9 @@ mod left;
 mod mlp;
 mod plain_model;
 mod questions;
+mod rows;
 mod table;
+mod threads;
 mod watch;
 
 use pyo3::prelude::*;

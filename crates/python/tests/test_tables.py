@@ -17,6 +17,7 @@ from sklearn.neural_network import MLPClassifier as Theirs
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
+import deltarule
 from deltarule import MLPClassifier, MLPRegressor
 from deltarule._core import Table
 
@@ -572,6 +573,24 @@ def test_input_gradient_is_by_column_and_per_unit(scaling):
         above, below = X.assign(**{column: X[column] + step}), X.assign(**{column: X[column] - step})
         differences = (model.predict(above) - model.predict(below)) / (2 * step)
         np.testing.assert_allclose(gradient[:, place], differences, rtol=1e-5, atol=1e-7)
+
+
+def test_what_else_an_estimator_does_with_a_table():
+    X, y = adult(100)
+    model = small(one_hot_limit=10).fit(X, y)
+    # The card of a notebook counts the learnt tables.
+    assert "_repr_html_" in dir(model)
+    count = sum(array.size for _, array in model._mlp.tensors())
+    assert f"{count:,}" in model._repr_html_()
+    # What skops keeps is made of plain things.
+    assert [type(part) for part in model.__getstate__()["_encoder"]] == [dict, list, str]
+    with pytest.raises(ValueError, match="to_sklearn.*encoding of 'age'"):
+        deltarule.to_sklearn(model)
+    with pytest.raises(ValueError, match="to_torch.*'sex' \\(2 categories"):
+        deltarule.to_torch(model)
+    told = []
+    small(callbacks=[lambda event: told.append(event["model"].score(X, y)) and None]).fit(X, y)
+    assert len(told) == 4
 
 
 # ── targets ─────────────────────────────────────────────────────────────────────────────────────────

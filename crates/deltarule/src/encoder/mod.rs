@@ -381,7 +381,8 @@ impl Encoder {
         let widths = (dense_width, code_width, self.shape.embedded.len());
         let matrix = matrix::encode(&self.stored.features, widths, table, rows)?;
         let (dense, codes) = (matrix.dense, matrix.codes);
-        Ok(Dataset { rows: rows.len(), dense_width, dense, code_width, codes, targets, weights })
+        let rows = rows.len();
+        Ok(Dataset { rows, dense_width, dense, sparse: None, code_width, codes, targets, weights })
     }
 
     fn weights<F: Real>(&self, table: &Table, rows: &[u32]) -> Result<Option<Vec<F>>> {

@@ -366,7 +366,7 @@ impl<F: Real> Anatomy<'_, F> {
         }
         match layer.checked_sub(1) {
             Some(before) => self.activation_of(before, row, from),
-            None => self.batch.dense[row * dense.dense_in + from].to_f64(),
+            None => self.batch.number(row, from).to_f64(),
         }
     }
 

@@ -3,7 +3,7 @@
 use deltarule_kernels::{Activation, Pool, Real};
 
 use super::{WorstEntry, each_side};
-use crate::dataset::{Dataset, Targets};
+use crate::dataset::{Dataset, SparseRows, Targets};
 use crate::layer::{Layer, Pass, TensorKind};
 use crate::loss::Loss;
 use crate::network::{Network, Workspace};
@@ -126,6 +126,13 @@ pub fn check_single(
 
 /// Some rows of a data set in another precision.
 fn rows_of<F: Real, G: Real>(data: &Dataset<F>, rows: &[usize]) -> Dataset<G> {
+    let order: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+    let sparse = data.sparse.as_ref().map(|all| {
+        let mut some = SparseRows::with_capacity(all.columns(), order.len(), all.most_in(order.len()));
+        some.gather(all, &order);
+        some.cast()
+    });
+    let dense_width = if sparse.is_some() { 0 } else { data.dense_width };
     let numbers = |all: &[F], width: usize| -> Vec<G> {
         let of_row = |&row: &usize| all[row * width..(row + 1) * width].iter();
         rows.iter().flat_map(of_row).map(|x| G::from_f64(x.to_f64())).collect()
@@ -144,7 +151,8 @@ fn rows_of<F: Real, G: Real>(data: &Dataset<F>, rows: &[usize]) -> Dataset<G> {
     Dataset {
         rows: rows.len(),
         dense_width: data.dense_width,
-        dense: numbers(&data.dense, data.dense_width),
+        dense: numbers(&data.dense, dense_width),
+        sparse,
         code_width: data.code_width,
         codes: codes(&data.codes, data.code_width),
         targets,

@@ -159,7 +159,8 @@ impl Columns {
             .take(shape.dense)
             .enumerate()
             .for_each(|(feature, &column)| features[column].push(feature));
-        let number = |row: usize, feature: usize| train.dense[row * train.dense_width + feature].to_f64();
+        let all = train.range(0, train.rows);
+        let number = |row: usize, feature: usize| all.number(row, feature).to_f64();
         let size = |feature: usize| {
             let squares: f64 = rows.iter().map(|&row| number(row, feature).powi(2)).sum();
             (squares / rows.len().max(1) as f64).sqrt()

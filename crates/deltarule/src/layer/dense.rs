@@ -1,12 +1,13 @@
 //! The dense layer: z = x·w + b, a = f(z).
 
 use deltarule_kernels::{
-    Activation, PackedWeights, Pool, Real, Rule, Updated, activate, activate_backward, activate_in_place,
-    affine, affine_nonzero, back_product, bias_gradient, gather_add, scatter_add, update, weight_gradient,
-    weight_gradient_nonzero, weight_gradient_update, weight_gradient_update_nonzero,
+    Activation, PackedWeights, Pool, Real, Rule, SparseColumns, Updated, activate, activate_backward,
+    activate_in_place, affine, affine_nonzero, affine_sparse, back_product, bias_gradient, gather_add,
+    scatter_add, update, weight_gradient, weight_gradient_nonzero, weight_gradient_sparse,
+    weight_gradient_update, weight_gradient_update_nonzero, weight_gradient_update_sparse,
 };
 
-use super::{Engine, Kept, LayerInput};
+use super::{Engine, Kept, LayerInput, SparseInput};
 
 /// A dense layer, with one-hot groups kept sparse where it is the first.
 ///
@@ -44,6 +45,9 @@ impl Dense {
         self.forward_with(engine, params, input, kept, |engine, z| {
             let (pool, scratch) = (engine.pool, &mut *engine.scratch);
             let (fan_out, x) = (self.fan_out, input.x);
+            if let Some(sparse) = input.sparse {
+                return affine_sparse(pool, scratch, sparse.rows, fan_out, numbers, Some(b), z);
+            }
             match input.nonzeros {
                 Some(nonzeros) => affine_nonzero(pool, scratch, nonzeros, fan_out, x, numbers, Some(b), z),
                 None => affine(pool, scratch, input.rows, self.dense_in, fan_out, x, numbers, Some(b), z),
@@ -129,11 +133,14 @@ impl Dense {
         let (numbers, groups) = dw.split_at_mut(self.dense_in * self.fan_out);
         let (pool, scratch) = (engine.pool, &mut *engine.scratch);
         let (rows, fan_in, fan_out, x) = (input.rows, self.dense_in, self.fan_out, input.x);
-        match input.nonzeros {
-            Some(nonzeros) => {
+        match (input.sparse, input.nonzeros) {
+            (Some(sparse), _) => {
+                weight_gradient_sparse(pool, scratch, columns_of(sparse), fan_out, delta, total, numbers);
+            }
+            (None, Some(nonzeros)) => {
                 weight_gradient_nonzero(pool, scratch, nonzeros, fan_out, x, delta, total, numbers);
             }
-            None => weight_gradient(pool, scratch, rows, fan_in, fan_out, x, delta, total, numbers),
+            (None, None) => weight_gradient(pool, scratch, rows, fan_in, fan_out, x, delta, total, numbers),
         }
         bias_gradient(pool, input.rows, self.fan_out, delta, total, db);
         self.each_group(input.code_width, |column, rows| {
@@ -164,13 +171,17 @@ impl Dense {
         let (pool, scratch) = (engine.pool, &mut *engine.scratch);
         let (rows, fan_in, fan_out, x) = (input.rows, self.dense_in, self.fan_out, input.x);
         let dense = to.reborrow().range(0..numbers);
-        match input.nonzeros {
-            Some(nonzeros) => {
+        match (input.sparse, input.nonzeros) {
+            (Some(sparse), _) => {
+                let x = columns_of(sparse);
+                weight_gradient_update_sparse(pool, scratch, x, fan_out, delta, total, rule, dense);
+            }
+            (None, Some(nonzeros)) => {
                 weight_gradient_update_nonzero(
                     pool, scratch, nonzeros, fan_out, x, delta, total, rule, dense,
                 );
             }
-            None => {
+            (None, None) => {
                 weight_gradient_update(pool, scratch, rows, fan_in, fan_out, x, delta, total, rule, dense);
             }
         }
@@ -194,4 +205,9 @@ impl Dense {
             row += cardinality;
         }
     }
+}
+
+/// A batch's columns, which the network arranges before it asks for a gradient.
+fn columns_of<'a, F>(sparse: SparseInput<'a, F>) -> &'a SparseColumns<F> {
+    sparse.columns.expect("columns are arranged for a gradient")
 }

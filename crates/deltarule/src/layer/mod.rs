@@ -12,7 +12,7 @@ mod norm;
 
 use std::ops::Range;
 
-use deltarule_kernels::{Activation, Nonzeros, Pool, Real};
+use deltarule_kernels::{Activation, Nonzeros, Pool, Real, SparseColumns, SparseView};
 
 pub use deltarule_kernels::{Buffer, Scratch};
 pub use dense::Dense;
@@ -94,14 +94,25 @@ pub enum Pass {
 pub struct LayerInput<'a, F> {
     /// Number of rows.
     pub rows: usize,
-    /// `[rows × the layer's input width]`.
+    /// `[rows × the layer's input width]`; empty where `sparse` is read.
     pub x: &'a [F],
+    /// The batch's numbers instead of `x`, for a dense layer that is the first.
+    pub sparse: Option<SparseInput<'a, F>>,
     /// Where `x` is not 0, if its zeros are to be skipped.
     pub nonzeros: Option<&'a Nonzeros>,
     /// `[rows × code_width]`.
     pub codes: &'a [u32],
     /// Codes per row.
     pub code_width: usize,
+}
+
+/// A batch of sparse rows: for a forward pass as they are, for a gradient by columns as well.
+#[derive(Clone, Copy, Debug)]
+pub struct SparseInput<'a, F> {
+    /// The rows.
+    pub rows: SparseView<'a, F>,
+    /// The same by columns, once a gradient is asked for.
+    pub columns: Option<&'a SparseColumns<F>>,
 }
 
 /// What a layer keeps from its forward pass for its backward pass. Allocated once, for the largest batch.

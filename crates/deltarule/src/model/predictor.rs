@@ -2,7 +2,7 @@
 
 use deltarule_kernels::{Pool, Real};
 
-use crate::dataset::{Batch, TargetsView};
+use crate::dataset::{Batch, SparseView, TargetsView};
 use crate::network::{Inference, Network};
 
 /// A network ready to predict, with its threads and all the room that it needs.
@@ -84,9 +84,25 @@ impl<F: Real> Predictor<F> {
         assert_eq!(codes.len(), rows * input.codes(), "codes are [rows × codes per row]");
         self.inference.run(&self.network, &self.pool, &batch(rows, x, codes), &mut [], out);
     }
+
+    /// The output activations ŷ of sparse rows. `codes` and `out` are as in [`Predictor::predict_rows`].
+    ///
+    /// # Panics
+    /// Where a length does not fit, or the network does not begin with a dense layer.
+    pub fn predict_sparse_rows(&mut self, x: SparseView<'_, F>, codes: &[u32], out: &mut [F]) {
+        assert_eq!(out.len(), x.rows() * self.network.outputs(), "out is [rows × outputs]");
+        assert_eq!(
+            codes.len(),
+            x.rows() * self.network.spec().input.codes(),
+            "codes are [rows × codes per row]"
+        );
+        let batch = Batch { sparse: Some(x), ..batch(x.rows(), &[], codes) };
+        self.inference.run(&self.network, &self.pool, &batch, &mut [], out);
+    }
 }
 
 /// Rows without targets.
 fn batch<'a, F>(rows: usize, dense: &'a [F], codes: &'a [u32]) -> Batch<'a, F> {
-    Batch { rows, dense, codes, targets: TargetsView::Values { outputs: 0, values: &[] }, weights: None }
+    let targets = TargetsView::Values { outputs: 0, values: &[] };
+    Batch { rows, dense, sparse: None, codes, targets, weights: None }
 }

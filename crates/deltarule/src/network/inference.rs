@@ -36,15 +36,40 @@ impl<F: Real> Inference<F> {
     /// in smaller blocks than if it had known.
     #[must_use]
     pub fn new(network: &Network<F>, pool: &Pool, rows: usize) -> Self {
+        Self::made(network, pool, rows, false)
+    }
+
+    /// The same for sparse rows. Their layer's weights are read where they lie, and not packed.
+    #[must_use]
+    pub fn of_sparse_rows(network: &Network<F>, pool: &Pool, rows: usize) -> Self {
+        Self::made(network, pool, rows, true)
+    }
+
+    /// [`Inference::new`] or [`Inference::of_sparse_rows`], as the rows are.
+    #[must_use]
+    pub fn of(network: &Network<F>, pool: &Pool, batch: &Batch<'_, F>) -> Self {
+        Self::made(network, pool, batch.rows, batch.sparse.is_some())
+    }
+
+    fn made(network: &Network<F>, pool: &Pool, rows: usize, are_sparse: bool) -> Self {
         let block = rows.clamp(1, BLOCK);
         let pack = |(index, layer): (usize, &Layer)| {
             let Layer::Dense(dense) = layer else { return None };
+            if are_sparse && index == 0 {
+                return None;
+            }
             let numbers = &network.layer_params(index)[..dense.dense_in * dense.fan_out];
             Some(PackedWeights::new(pool, dense.dense_in, dense.fan_out, numbers))
         };
         Self {
             packed: network.layers.iter().enumerate().map(pack).collect(),
-            own: (0..pool.threads()).map(|_| network.workspace(block)).collect(),
+            own: (0..pool.threads())
+                .map(
+                    |_| {
+                        if are_sparse { network.sparse_workspace(block, 0) } else { network.workspace(block) }
+                    },
+                )
+                .collect(),
             alone: Pool::with_instruction_set(1, pool.instruction_set()),
             block,
             outputs: network.outputs(),
@@ -116,15 +141,16 @@ fn part_of<'a, F: Real>(
 ) -> Batch<'a, F> {
     Batch {
         rows,
-        dense: &batch.dense[first * dense..(first + rows) * dense],
+        dense: if batch.sparse.is_some() { &[] } else { &batch.dense[first * dense..(first + rows) * dense] },
+        sparse: batch.sparse.map(|sparse| sparse.range(first, first + rows)),
         codes: &batch.codes[first * codes..(first + rows) * codes],
         weights: None,
         ..*batch
     }
 }
 
-/// As [`Network::forward`] in [`Pass::Inference`], with packed weights, but where the input's zeros are skipped. `next`
-/// is what will be read after this.
+/// As [`Network::forward`] in [`Pass::Inference`], with packed weights, but where the input's zeros are skipped or not
+/// held. `next` is what will be read after this.
 fn forward<F: Real>(
     network: &Network<F>,
     packed: &[Option<PackedWeights<F>>],
@@ -134,20 +160,20 @@ fn forward<F: Real>(
     next: &[F],
 ) {
     assert!(batch.rows <= workspace.rows, "the workspace has room for {} rows", workspace.rows);
-    assert_eq!(batch.dense.len(), batch.rows * network.spec.input.dense, "dense is [rows × inputs]");
+    batch.require_width(network.spec.input.dense);
     for (index, packed) in packed.iter().enumerate() {
         let (Layer::Dense(layer), Some(packed)) = (&network.layers[index], packed) else {
             network.forward_layer(pool, workspace, batch, index, Pass::Inference);
             continue;
         };
-        if let (0, Some(zeros)) = (index, &mut workspace.zeros) {
+        if let (0, Some(zeros), None) = (index, &mut workspace.zeros, batch.sparse) {
             zeros.look(pool, batch.rows, batch.dense);
         }
         let (before, after) = workspace.kept.split_at_mut(index);
-        let input = network.input_of(before, workspace.zeros.as_ref(), batch);
+        let input = network.input_of(before, workspace.zeros.as_ref(), None, batch);
         let mut engine = Engine { pool, scratch: &mut workspace.scratch };
         let (params, kept) = (network.layer_params(index), &mut after[0]);
-        if input.nonzeros.is_some() {
+        if input.nonzeros.is_some() || input.sparse.is_some() {
             layer.forward(&mut engine, params, &input, kept);
         } else {
             let next = if index == 0 { next } else { &[] };

@@ -41,7 +41,8 @@ impl Tail {
         (!stack.is_empty()).then(|| Self { from, stack: Stack::new(stack), rest })
     }
 
-    /// The layers that step together, from which on: all, or all but a first one whose input's zeros are skipped.
+    /// The layers that step together, from which on: all, or all but a first one whose input's zeros are skipped, or not
+    /// there in the first place.
     fn stack(&self, zeros_are_skipped: bool) -> (usize, Option<&Stack>) {
         if zeros_are_skipped && self.from == 0 {
             (1, self.rest.as_ref())
@@ -79,13 +80,14 @@ impl<F: Real> Network<F> {
         state: [&mut [F]; 2],
         spare: &mut [F],
     ) -> f64 {
-        if let Some(zeros) = &mut ws.zeros {
+        if let (Some(zeros), None) = (&mut ws.zeros, batch.sparse) {
             zeros.look(pool, batch.rows, batch.dense);
         }
-        let skips = ws.zeros.as_ref().is_some_and(|zeros| zeros.skipped().is_some());
+        let skips =
+            batch.sparse.is_some() || ws.zeros.as_ref().is_some_and(|zeros| zeros.skipped().is_some());
         let (from, stack) = self.tail.as_ref().map_or((self.layers.len(), None), |tail| tail.stack(skips));
         assert!(batch.rows <= ws.rows, "the workspace has room for {} rows", ws.rows);
-        assert_eq!(batch.dense.len(), batch.rows * self.spec.input.dense, "dense is [rows × inputs]");
+        batch.require_width(self.spec.input.dense);
         for index in 0..from {
             self.forward_looked(pool, ws, batch, index, pass);
         }
@@ -134,8 +136,9 @@ impl<F: Real> Network<F> {
         let range = self.layer_range(index);
         if let Layer::Dense(layer) = &self.layers[index] {
             self.delta_and_input_gradient(pool, ws, batch, layer, index);
+            ws.arrange(index, batch);
             let (before, after) = ws.kept.split_at_mut(index);
-            let input = self.input_of(before, ws.zeros.as_ref(), batch);
+            let input = self.input_of(before, ws.zeros.as_ref(), ws.columns.as_ref(), batch);
             let mut engine = Engine { pool, scratch: &mut ws.scratch };
             let to = Updated { w: &mut self.params, ..state }.range(range.clone());
             let spare = &mut spare[range];

@@ -74,7 +74,7 @@ mod tests {
         let (dense, codes) = rows::<F>(every);
         let values = vec![F::from_f64(0.25); ROWS * 4];
         let targets = TargetsView::Values { outputs: 4, values: &values };
-        let batch = Batch { rows: ROWS, dense: &dense, codes: &codes, targets, weights: None };
+        let batch = Batch { rows: ROWS, dense: &dense, sparse: None, codes: &codes, targets, weights: None };
         let parameters = network.params().len();
         let mut gradient = vec![F::ZERO; parameters];
         let (mut m, mut v) = (gradient.clone(), gradient.clone());
@@ -135,6 +135,7 @@ mod tests {
         let empty = Batch {
             rows: 0,
             dense: &[],
+            sparse: None,
             codes: &[],
             targets: TargetsView::Values { outputs: 4, values: &[] },
             weights: None,

@@ -186,11 +186,29 @@ impl<'p, F: Real> Trainer<'p, F> {
     /// [`ErrorKind::Conflict`] for a loss made for another output than the network's, or L-BFGS with dropout or batch
     /// normalisation, whose cost is not a function of the parameters alone.
     pub fn new(pool: &'p Pool, network: Network<F>, settings: TrainerSettings) -> Result<Self> {
+        Self::made(pool, network, settings, false)
+    }
+
+    /// The same for sparse rows, without the room that products with a matrix of them would need.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], and [`ErrorKind::Conflict`] for a network that cannot take sparse rows.
+    pub fn of_sparse_rows(pool: &'p Pool, network: Network<F>, settings: TrainerSettings) -> Result<Self> {
+        network.require_sparse_input()?;
+        Self::made(pool, network, settings, true)
+    }
+
+    fn made(
+        pool: &'p Pool,
+        network: Network<F>,
+        settings: TrainerSettings,
+        are_sparse: bool,
+    ) -> Result<Self> {
         check(&network, &settings)?;
         let parameters = network.params().len();
-        let (updater, rows) = if let OptimizerSpec::Lbfgs { history } = settings.optimizer {
+        let (updater, rows) = if let OptimizerSpec::Lbfgs { history, tolerance } = settings.optimizer {
             (
-                Updater::ByLineSearch(Lbfgs::new(history, parameters)),
+                Updater::ByLineSearch(Lbfgs::new(history, parameters).with_tolerance(tolerance)),
                 settings.batch_size.min(FULL_BATCH_BLOCK),
             )
         } else {
@@ -200,7 +218,7 @@ impl<'p, F: Real> Trainer<'p, F> {
         let room = |wanted: bool, length: usize| if wanted { vec![F::ZERO; length] } else { Vec::new() };
         Ok(Self {
             pool,
-            ws: network.workspace(rows),
+            ws: if are_sparse { network.sparse_workspace(rows, 0) } else { network.workspace(rows) },
             grads: Buffer::zeroed(parameters),
             regularized: network.regularized(),
             matrices: network.weight_matrices(),

@@ -87,7 +87,7 @@ impl<F: Real> Trainer<'_, F> {
     /// One step, phase by phase; with no `rate` the update is left out.
     fn look(&mut self, batch: &Batch<'_, F>, rate: Option<f64>) -> Option<Found> {
         let found = |phase, layer, what: &str| Some(Found { phase, layer, what: what.to_owned() });
-        if !finite(batch.dense) {
+        if !finite(batch.held()) {
             return found("input", None, "the encoded rows hold NaN or infinity");
         }
         self.forward(batch);

@@ -187,7 +187,8 @@ impl<'p, F: Real> Trainer<'p, F> {
     ///
     /// # Errors
     /// [`ErrorKind::NonFinite`] names step, phase and layer where a number first stopped being finite;
-    /// [`ErrorKind::TooFewRows`] where there is no row of positive weight; errors of `checkpoint`.
+    /// [`ErrorKind::TooFewRows`] where there is no row of positive weight; [`ErrorKind::Conflict`] where the rows are sparse
+    /// and the network cannot take such; errors of `checkpoint`.
     pub fn run(
         &mut self,
         part: &str,
@@ -198,6 +199,11 @@ impl<'p, F: Real> Trainer<'p, F> {
         checkpoint: &mut Checkpointer<'_, 'p, F>,
     ) -> Result<Outcome> {
         require_weight(data)?;
+        if let Some(sparse) = &data.sparse {
+            self.network.require_sparse_input()?;
+            let most = sparse.most_in(self.ws.max_rows());
+            self.network.reserve_columns(&mut self.ws, most);
+        }
         let mut batches = Batches::new(self.pool, data, self.settings.batch_size, self.settings.shuffle);
         let steps_per_epoch = if self.searches_lines() { 1 } else { batches.count() };
         let mut clock = Clock::start();

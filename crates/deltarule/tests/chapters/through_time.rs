@@ -50,7 +50,7 @@ fn gradients_by_step(params: &[f64]) -> Vec<Vec<f64>> {
         let before = steps.last().map_or(vec![0.0; UNITS], |(_, kept)| kept.a.to_vec());
         let row: Vec<f64> = x(t).into_iter().chain(before).collect();
         let mut kept = Kept { a: Buffer::zeroed(UNITS), delta: Buffer::zeroed(UNITS), ..Kept::default() };
-        let input = LayerInput { rows: 1, x: &row, nonzeros: None, codes: &[], code_width: 0 };
+        let input = LayerInput { rows: 1, x: &row, sparse: None, nonzeros: None, codes: &[], code_width: 0 };
         cell.forward(&mut engine, params, &input, &mut kept);
         steps.push((row, kept));
     }
@@ -60,7 +60,7 @@ fn gradients_by_step(params: &[f64]) -> Vec<Vec<f64>> {
     for ((row, kept), grads) in steps.iter_mut().zip(&mut by_step).rev() {
         kept.delta.copy_from_slice(&to_h);
         cell.delta(&pool, 1, kept);
-        let input = LayerInput { rows: 1, x: row, nonzeros: None, codes: &[], code_width: 0 };
+        let input = LayerInput { rows: 1, x: row, sparse: None, nonzeros: None, codes: &[], code_width: 0 };
         cell.gradient(&mut engine, &input, &kept.delta, 1.0, grads);
         cell.input_gradient(&mut engine, params, 1, &kept.delta, &mut dx);
         to_h.copy_from_slice(&dx[INPUTS..]);

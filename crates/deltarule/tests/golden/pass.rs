@@ -140,6 +140,7 @@ impl<F: Real> Rows<F> {
         Batch {
             rows: to - from,
             dense: &self.x[from * self.inputs..to * self.inputs],
+            sparse: None,
             codes: &self.codes[from * self.code_width..to * self.code_width],
             targets,
             weights: self.weights.as_ref().map(|weights| &weights[from..to]),
@@ -201,7 +202,7 @@ fn forward_with_given_masks<F: Real>(
         let x = before.last().map_or(batch.dense, |kept| &kept.a[..]);
         after[0].extra.iter_mut().zip(mask).for_each(|(place, m)| *place = m * factor);
         layer.apply(
-            &LayerInput { rows: batch.rows, x, nonzeros: None, codes: &[], code_width: 0 },
+            &LayerInput { rows: batch.rows, x, sparse: None, nonzeros: None, codes: &[], code_width: 0 },
             &mut after[0],
         );
     }

@@ -13,6 +13,7 @@
 //! are read from x. That is 1/16 of x's size, made in one pass, and needs no transposition.
 
 mod columns;
+mod csr;
 mod scan;
 mod settle;
 #[cfg(test)]
@@ -30,6 +31,10 @@ use settle::Settle;
 use walk::{Masks, WORD, Walk};
 
 pub use columns::ByColumns;
+pub use csr::{
+    SparseColumns, SparseProducts, SparseRows, SparseView, affine_sparse, weight_gradient_sparse,
+    weight_gradient_update_sparse,
+};
 pub use walk::Walks;
 
 /// Where the numbers of a batch are not 0. Allocated once for the largest batch.
@@ -322,13 +327,6 @@ pub fn weight_gradient_update_nonzero<F: Real>(
 ) {
     to.check(rule);
     let Updated { w, first, second } = to;
-    let (by, exact_inverse) = (total, exact_inverse(total));
-    let settle = match *rule {
-        Rule::Descend { learning_rate } => Settle::Descend { by, exact_inverse, learning_rate },
-        rule => {
-            let (first, second) = (first.as_mut_ptr(), second.as_mut_ptr());
-            Settle::Update { by, exact_inverse, rule, first, second }
-        }
-    };
+    let settle = Settle::update(total, *rule, first, second);
     nonzeros.gradient(pool, scratch, fan_out, (x, delta, w), settle);
 }

@@ -4,6 +4,7 @@
 
 use super::walk::{PANEL_VECTORS, Part, Walk, store};
 use crate::Real;
+use crate::product::epilogue::exact_inverse;
 use crate::update::{Rule, Updated, apply, follow};
 use crate::vector::Vector;
 
@@ -24,6 +25,20 @@ pub(super) enum Settle<F> {
     /// They are divided, or multiplied by the exact inverse: the gradient by which the rule updates what is stored
     /// there, its state lying in matrices of the same shape.
     Update { by: F, exact_inverse: Option<F>, rule: Rule<F>, first: *mut F, second: *mut F },
+}
+
+impl<F: Real> Settle<F> {
+    /// A gradient, divided by `total`, by which `rule` updates what is stored there.
+    pub(super) fn update(total: F, rule: Rule<F>, first: &mut [F], second: &mut [F]) -> Self {
+        let (by, exact_inverse) = (total, exact_inverse(total));
+        match rule {
+            Rule::Descend { learning_rate } => Self::Descend { by, exact_inverse, learning_rate },
+            rule => {
+                let (first, second) = (first.as_mut_ptr(), second.as_mut_ptr());
+                Self::Update { by, exact_inverse, rule, first, second }
+            }
+        }
+    }
 }
 
 /// The last vectors of a row in each matrix, which wait in `kept` to be stored: that of matrix i at `to[i]`, unless null.

@@ -98,6 +98,21 @@ pub(super) struct Walk<F> {
 // SAFETY: tasks read x, b and masks, which nobody writes meanwhile, and write disjoint blocks of `c`.
 unsafe impl<F: Send + Sync> Sync for Walk<F> {}
 
+impl<F> Walk<F> {
+    /// A product of that shape, m, k and n, whose terms with their numbers are listed elsewhere: x and the masks are not read.
+    pub(super) fn of_lists(
+        (m, k, n): (usize, usize, usize),
+        terms: usize,
+        b: *const F,
+        c: *mut F,
+        settle: Settle<F>,
+    ) -> Self {
+        let none = Masks { masks: std::ptr::null(), output: 0, word: 0, words: 0 };
+        let x = std::ptr::null();
+        Self { m, k, n, terms, x, x_output: 0, x_term: 0, masks: none, of_terms: none, b, c, settle }
+    }
+}
+
 /// One task's part of a product.
 pub struct Part<F> {
     /// Outputs.

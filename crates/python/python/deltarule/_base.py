@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -25,8 +26,11 @@ from sklearn.utils.validation import (
 from . import _tables
 from ._core import DeltaruleError, Encoder, Mlp, Table
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
+from ._training import asks_the_network, tell_callbacks, under_way
 
 Array = npt.NDArray[Any]
+# A matrix, or a sparse one's starts of rows, columns and numbers.
+Rows = Array | tuple[Array, Array, Array]
 # A learning rate below this is taken for none, as in scikit-learn.
 _LEAST_RATE = 1e-6
 # Settings that a network is built with: where one of them changes, another is built and takes the weights over.
@@ -52,6 +56,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor have in common."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _parameters: ClassVar[list[str]]
     _score_name: str
     loss: str
     validation_scores_: list[float] | None
@@ -60,13 +65,49 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     # What becomes of the columns, where they do not enter as they are.
     _encoder: Encoder | None = None
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.allow_missing
-        return tags
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads the signature at each question, several times in a fit.
+        if "_parameters" not in cls.__dict__:
+            cls._parameters = super()._get_param_names()
+        names: list[str] = cls._parameters
+        return names
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.allow_missing
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The network as plain arrays and dictionaries: skops knows how to keep those.
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "_mlp" in state:
+            _, (said, task, inputs, outputs), left = self._mlp.__reduce__()
+            state["_mlp"] = {
+                "settings": said,
+                "task": task,
+                "inputs": inputs,
+                "outputs": outputs,
+                "left": left,
+            }
+        encoder = state.get("_encoder")
+        if isinstance(encoder, Encoder):
+            state["_encoder"] = encoder.__reduce__()[1]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        network = state.get("_mlp")
+        if isinstance(network, dict):
+            mlp = Mlp(network["settings"], network["task"], network["inputs"], network["outputs"])
+            mlp.__setstate__(network["left"])
+            state = {**state, "_mlp": mlp}
+        if isinstance(state.get("_encoder"), tuple):
+            state = {**state, "_encoder": Encoder(*state["_encoder"])}
+        super().__setstate__(state)
 
     @abstractmethod
     def _encoded(self, y: Array) -> Array:
@@ -102,13 +143,14 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             return _tables.Encoded(*self._encoder.encode(X, self._dtype == np.float64))
         if isinstance(X, _tables.Encoded):
             return X
+        numbers: Array = X.data if issparse(X) else X
         with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(X, dtype=self._dtype)
+            rows = np.ascontiguousarray(numbers, dtype=self._dtype)
         if rows.dtype != X.dtype and not np.isfinite(rows).all():
             raise ValueError(
                 "X has numbers too large for single precision; scale them, or say precision='f64'."
             )
-        return rows
+        return (X.indptr, X.indices, rows) if issparse(X) else rows
 
     def _validated(self, X: Any, y: Any, reset: bool, **checks: Any) -> tuple[Any, Array]:
         """Rows and targets by scikit-learn's rules; a table, where columns are to be encoded, stays one."""
@@ -117,7 +159,14 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self._encoder = None
         if rows is None:
             validated: tuple[Array, Array] = validate_data(
-                self, X, y, multi_output=True, dtype=(np.float64, np.float32), reset=reset, **checks
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                multi_output=True,
+                dtype=(np.float64, np.float32),
+                reset=reset,
+                **checks,
             )
             return validated
         y = _check_y(y, multi_output=True, estimator=self, **checks)
@@ -145,8 +194,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             trains = True
             self._train(*ready, incremental)
         except Exception as error:
-            # What was learnt before stays. What a callback raises leaves what was learnt until then.
-            if not trains or isinstance(error, DeltaruleError):
+            # What was learnt before stays. What a callback raises leaves what was learnt until then, if there is anything.
+            if not trains or self.n_iter_ == 0 or isinstance(error, DeltaruleError):
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise
@@ -154,7 +203,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _prepared(
         self, X: Any, y: Any, sample_weight: Any, eval_set: tuple[Any, ...] | None, incremental: bool
-    ) -> tuple[Array, Array, Array | None, tuple[Array, Array, Array | None] | None]:
+    ) -> tuple[Array, Array, Array | None, tuple[Rows, Array, Array | None] | None]:
         """The network is made ready; what comes back are rows to train on and rows to measure on."""
         hidden = layers(self.hidden_layer_sizes)
         for callback in self.callbacks or ():
@@ -199,7 +248,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self,
         rows: int,
         weights: Array | None,
-        watched: tuple[Array, Array, Array | None] | None,
+        watched: tuple[Rows, Array, Array | None] | None,
         first: bool,
         incremental: bool,
     ) -> dict[str, str]:
@@ -238,9 +287,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _begin(self, said: dict[str, str], start: list[Array]) -> None:
         inputs = len(start[0]) if self._encoder is None else self._encoder.inputs
-        mlp = Mlp(said, self._task(), inputs, len(start[-1]))
+        mlp = Mlp(said, self._task(), inputs, len(start[-1]), start)
         self._take(mlp, len(start) // 2 + 1)
-        self.coefs_, self.intercepts_ = start[0::2], start[1::2]
 
     def _take(self, mlp: Mlp, layer_count: int) -> None:
         """A network that this estimator has not trained yet."""
@@ -288,7 +336,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _watched_figure(self) -> str:
         return self._score_name if self.early_stopping is True else str(self.early_stopping)
 
-    def _watched_rows(self, eval_set: tuple[Any, ...] | None) -> tuple[Array, Array, Array | None] | None:
+    def _watched_rows(self, eval_set: tuple[Any, ...] | None) -> tuple[Rows, Array, Array | None] | None:
         if eval_set is None:
             return None
         if not isinstance(eval_set, (tuple, list)) or len(eval_set) not in (2, 3):
@@ -334,26 +382,49 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         X: Array,
         y: Array,
         weights: Array | None,
-        watched: tuple[Array, Array, Array | None] | None,
+        watched: tuple[Rows, Array, Array | None] | None,
         incremental: bool,
     ) -> None:
         self.n_iter_ = 0
+        self.converged_ = False
+        self.__dict__.pop("_findings", None)  # a diagnosis is of the training before
         rows = X.shape[0]
         X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
+        goes_quietly = self._goes_quietly(watched is not None)
+        costs: list[float] = []
         try:
-            outcome = self._mlp.fit(
-                self._rows(X),
-                self._encoded(y),
-                weights,
-                epochs=1 if incremental else self.max_iter,
-                x_val=X_val,
-                y_val=y_val,
-                weight_val=weights_val,
-                on_epoch=lambda event: self._after_epoch(event, rows),
-            )
+            with under_way(self) as (network, rate):
+                self._rate = self._rate if rate is None else rate
+                outcome = network.fit(
+                    self._rows(X),
+                    self._encoded(y),
+                    weights,
+                    epochs=1 if incremental else self.max_iter,
+                    x_val=X_val,
+                    y_val=y_val,
+                    weight_val=weights_val,
+                    on_epoch=None if goes_quietly else lambda event: self._after_epoch(event, rows),
+                    rate_factor=None if rate is None else rate / self._base_rate,
+                    lends_network=asks_the_network(self.callbacks),
+                    plateau=self._plateau() if goes_quietly else None,
+                    costs=costs,
+                    keeps_last=incremental,
+                )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
             return
+        finally:
+            if costs:
+                self.n_iter_ += len(costs)
+                self.t_ += rows * len(costs)
+                self.loss_ = costs[-1]
+                self.loss_curve_ += costs
+                self.best_loss_ = min(costs) if self.best_loss_ is None else min(self.best_loss_, *costs)
+        if goes_quietly:
+            _, self._no_improvement, self.converged_ = outcome["plateau"]
+        self.converged_ = self.converged_ or outcome["reason"] == "converged"
+        if incremental and self.converged_ and self.early_stopping:
+            self._set_best()
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
             warnings.warn(
@@ -361,6 +432,23 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _goes_quietly(self, is_watched: bool) -> bool:
+        """Whether nobody is to be called when an epoch ends: the core itself knows when it is enough."""
+        has_own_rate = self.learning_rate != "constant" and self.solver not in ("adam", "lbfgs")
+        return not (is_watched or self.callbacks or self.verbose or has_own_rate)
+
+    def _plateau(self) -> tuple[float, float, float, int]:
+        patience = np.inf if self.solver == "lbfgs" else float(self.n_iter_no_change)
+        best = np.inf if self.best_loss_ is None else float(self.best_loss_)
+        return float(self.tol), patience, best, self._no_improvement
+
+    def _set_best(self) -> None:
+        """The best pass's weights, where passes were measured."""
+        _, _, left = self._mlp.__reduce__()
+        if "best" in left:
+            _, _, params, buffers = left["best"]
+            self._mlp.__setstate__({**left, "params": params, "buffers": buffers})
 
     def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
         """What scikit-learn does at the end of an epoch; true ends the training, a float changes the rate."""
@@ -375,14 +463,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self.validation_loss_curve_.append(figures["cost"])
         improves = self._improves(figures)
         self._no_improvement = 0 if improves else self._no_improvement + 1
-        # Each is called, whatever others say.
-        answers = [callback(event) for callback in self.callbacks or ()]
-        if any(answers):
+        ends, rate = tell_callbacks(self, event)
+        if ends:
             return True
         if self.solver == "lbfgs":
             return False
-        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that.
-        learning_rate = "constant" if self.solver == "adam" else self.learning_rate
+        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that. What a
+        # callback says counts.
+        learning_rate = "constant" if self.solver == "adam" or rate is not None else self.learning_rate
+        self._rate = self._rate if rate is None else rate
         if learning_rate == "invscaling":
             self._rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
         if self._no_improvement > self.n_iter_no_change:
@@ -395,10 +484,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     f"{self.n_iter_no_change} consecutive epochs. {then}"
                 )
             if stops:
+                self.converged_ = True
                 return True
             self._rate /= 5.0
             self._no_improvement = 0
-        return False if learning_rate == "constant" else self._rate / self._base_rate
+        is_new = rate is not None or learning_rate != "constant"
+        return self._rate / self._base_rate if is_new else False
 
     def _improves(self, figures: dict[str, float] | None) -> bool:
         if self.early_stopping and figures is not None:
@@ -454,10 +545,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         self._set_tensors(".b", arrays)
 
     def _asked_about(self, X: Any) -> Any:
-        """Rows that are validated: a matrix, or a table where columns are encoded."""
+        """Rows that are validated: a matrix of either kind, or a table where columns are encoded."""
         check_is_fitted(self)
         rows = _tables.rows_of(self, X, False)
-        return validate_data(self, X, dtype=(np.float64, np.float32), reset=False) if rows is None else rows
+        if rows is not None:
+            return rows
+        return validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
 
     def _predicted(self, X: Any) -> Array:
         # A row at a time is what a service asks for: looking at it would take ten times as long as answering.
@@ -474,7 +567,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows.
         output : int, default=0
             Which output: of several classes, the class's number in ``classes_``; of two, 0 is the second's
@@ -483,8 +576,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         gradient : ndarray of shape (n_samples, n_features)
-            ∂ŷ/∂x of each row, per unit of each column. Of a table: NaN in columns of categories and dates, 0 where a
-            number is missing, and in columns that are not used.
+            ∂ŷ/∂x of each row, per unit of each column; of a sparse X also of those that it does not hold. Of a table: NaN
+            in columns of categories and dates, 0 where a number is missing, and in columns that are not used.
         """
         asked = self._asked_about(X)
         if not 0 <= output < self.n_outputs_:

@@ -9,20 +9,29 @@ import numpy.typing as npt
 
 __all__ = ["DeltaruleError", "Encoder", "Mlp", "Table", "__version__"]
 
+__version__: str
+
 # Numbers in a row; or numbers, learnt tables (rows, numbers in a row) and one-hot groups (categories).
 _Inputs: TypeAlias = int | tuple[int, list[tuple[int, int]], list[int]]
-# A matrix of numbers; or one of numbers, and one of codes.
+# A matrix; one and its rows' codes of categories; or a sparse one's starts of rows, columns and numbers.
 _Rows: TypeAlias = (
-    npt.NDArray[np.floating[Any]] | tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.uint32]]
+    npt.NDArray[np.floating[Any]]
+    | tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.uint32]]
+    | tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
 )
-
-__version__: str
 
 class DeltaruleError(Exception): ...
 
 @final
 class Mlp:
-    def __new__(cls, settings: dict[str, str], task: str, inputs: _Inputs, outputs: int) -> Self: ...
+    def __new__(
+        cls,
+        settings: dict[str, str],
+        task: str,
+        inputs: _Inputs,
+        outputs: int,
+        start: list[npt.NDArray[np.float64]] | None = None,
+    ) -> Self: ...
     @property
     def settings(self) -> dict[str, str]: ...
     @property
@@ -47,6 +56,11 @@ class Mlp:
         y_val: npt.NDArray[Any] | None = None,
         weight_val: npt.NDArray[np.floating[Any]] | None = None,
         on_epoch: Callable[[dict[str, Any]], bool | float | None] | None = None,
+        rate_factor: float | None = None,
+        lends_network: bool = False,
+        keeps_last: bool = False,
+        plateau: tuple[float, float, float, int] | None = None,
+        costs: list[float] | None = None,
     ) -> dict[str, Any]: ...
     def predict(self, x: _Rows) -> npt.NDArray[np.floating[Any]]: ...
     def predict_few(self, x: object) -> npt.NDArray[np.floating[Any]] | None: ...

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from . import _tables
-from ._base import Array, BaseMLP
+from ._base import Array
 from ._core import Table
+from ._repr import ShownMLP
 
 
 class Explanation:
@@ -40,7 +42,7 @@ class Explanation:
         return f"Explanation(cost={self.data['cost']:.4g}, {ledger['symbol']} = {ledger['value']:.4g})"
 
 
-class AnsweringMLP(BaseMLP):
+class AnsweringMLP(ShownMLP):
     """An estimator that answers."""
 
     classes_: Array
@@ -73,6 +75,8 @@ class AnsweringMLP(BaseMLP):
         X, y = self._checked(X, y, False, True)
         if self._task() in ("binary", "multiclass"):
             y = np.searchsorted(self.classes_, y)
+        if issparse(X):
+            X = X.toarray()  # the few rows of a question, whose every column has a name
         rows = X if isinstance(X, Table) else np.ascontiguousarray(X, dtype=np.float64)
         return rows, np.ascontiguousarray(np.reshape(y, (len(y), -1)), dtype=np.float64)
 
@@ -91,7 +95,7 @@ class AnsweringMLP(BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows, as one batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -135,7 +139,7 @@ class AnsweringMLP(BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows that the cost is taken of.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -160,7 +164,7 @@ class AnsweringMLP(BaseMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The rows that were trained on.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
@@ -188,5 +192,7 @@ class AnsweringMLP(BaseMLP):
             y_val=y_val,
             encoder=self._encoder,
         )
+        # A notebook shows them with the estimator, until it is trained again. The caller's are the caller's.
+        self._findings = json.loads(told)
         findings: list[dict[str, Any]] = json.loads(told)
         return findings

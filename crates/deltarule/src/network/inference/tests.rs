@@ -38,7 +38,7 @@ fn agrees_on<F: Real>(network: &Network<F>, pool: &Pool, rows: usize, dense: &[F
     let input = &network.spec().input;
     let codes: Vec<u32> = (0..rows * input.codes()).map(|i| (i * 7 % 5) as u32).collect();
     let targets = TargetsView::Values { outputs: 0, values: &[] };
-    let batch = Batch { rows, dense, codes: &codes, targets, weights: None };
+    let batch = Batch { rows, dense, sparse: None, codes: &codes, targets, weights: None };
     let mut workspace = network.workspace(rows);
     network.forward(pool, &mut workspace, &batch, Pass::Inference);
     let (z, a) = network.output(&workspace, rows);
@@ -97,7 +97,7 @@ fn a_nan_in_a_row_is_that_rows_alone() {
     let mut dense = numbers(3 * 3);
     dense[4] = f32::NAN;
     let targets = TargetsView::Values { outputs: 0, values: &[] };
-    let batch = Batch { rows: 3, dense: &dense, codes: &[], targets, weights: None };
+    let batch = Batch { rows: 3, dense: &dense, sparse: None, codes: &[], targets, weights: None };
     let mut a = [0.0; 6];
     Inference::new(&network, &pool, 2).run(&network, &pool, &batch, &mut [], &mut a);
     let nothing = Batch { rows: 0, dense: &[], ..batch };
