@@ -71,6 +71,7 @@
 //! | `parquet` | yes | Apache Parquet tables |
 //! | `npy` | yes | NumPy's `.npy` matrices |
 //! | `gzip` | with `csv` | gzipped IDX folders |
+//! | `arrow` | with `parquet` | tables from Arrow record batches (`table::arrow`) |
 #![forbid(unsafe_code)]
 
 pub mod activation;
