@@ -44,7 +44,9 @@ fn is_current(wanted: &Path, installed: &Path) -> Result<bool> {
 /// The package's wheel into a fresh environment; its style, its types, its tests.
 pub fn test(steps: &mut Steps) -> Result<()> {
     let package = std::path::absolute(steps.root().join("crates/python")).context("no current folder")?;
-    let python = environment(steps, "python-venv", &[package.join("requirements-test.txt")])?;
+    // PyTorch is most of it, and stands alone so that everything else can be installed without.
+    let wanted = ["requirements-test.txt", "requirements-torch.txt"].map(|file| package.join(file));
+    let python = environment(steps, "python-venv", &wanted)?;
     let wheel = wheel(steps, &python, &package)?;
     let mut command = module(steps, &python, &package, "pip");
     command.args(["install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"]);

@@ -43,7 +43,13 @@ fn main() -> Result<()> {
         let spec = NetworkSpec::new(1).dense(width, Activation::Tanh).dense(1, Activation::Identity);
         let mut best = (f64::INFINITY, f64::INFINITY);
         for seed in 1..=3 {
-            let settings = TrainerSettings::new(loss, OptimizerSpec::Lbfgs { history: 20 }, 1.0, 201, 3000);
+            let settings = TrainerSettings::new(
+                loss,
+                OptimizerSpec::Lbfgs { history: 20, tolerance: 0.0 },
+                1.0,
+                201,
+                3000,
+            );
             let mut trainer = Trainer::new(&pool, spec.build(seed)?, settings)?;
             trainer.run_quietly(&training)?;
 

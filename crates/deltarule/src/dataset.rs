@@ -122,6 +122,17 @@ pub enum TargetsView<'a, F> {
 }
 
 impl<F: Real> TargetsView<'_, F> {
+    /// The targets of the rows from `from` up to `to`.
+    #[must_use]
+    pub fn range(self, from: usize, to: usize) -> Self {
+        match self {
+            Self::Values { outputs, values } => {
+                Self::Values { outputs, values: &values[from * outputs..to * outputs] }
+            }
+            Self::Classes { classes, codes } => Self::Classes { classes, codes: &codes[from..to] },
+        }
+    }
+
     /// Numbers that the network puts out per row.
     #[must_use]
     pub fn outputs(&self) -> usize {

@@ -4,7 +4,10 @@
 //! [`Loss::value_and_delta`] returns is the weighted *sum* Σ_r weight_r·C_r, and δ_L = ∂(that sum)/∂z_L row by row:
 //! the division by W comes with the gradients, so that sums over machines can be added first.
 
-use deltarule_kernels::{Activation, OutputRows, Pool, Real, activate_backward, squared_errors};
+use deltarule_kernels::{
+    Activation, ClassRows, OutputRows, Pool, Real, activate_backward, binary_cross_entropies,
+    cross_entropies, squared_errors,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::activation;
@@ -210,15 +213,72 @@ impl Loss {
             }
             return;
         }
+        if self.is_by_vectors(targets) {
+            self.each_row_by_vectors(pool, first, z, a, targets, weights, delta, cost);
+            return;
+        }
         for (row, (z, a)) in z.chunks_exact(outputs).zip(a.chunks_exact(outputs)).enumerate() {
             let weight = weights.map_or(F::ONE, |weights| weights[first + row]);
             let delta = delta.as_deref_mut().map(|delta| &mut delta[row * outputs..][..outputs]);
             let value = if self.cost == Cost::CrossEntropy {
-                self.cross_entropy_row(z, a, targets, first + row, weight, delta)
+                self.cross_entropy_row(pool, z, a, targets, first + row, weight, delta)
             } else {
                 self.separate_outputs_row(z, a, targets, first + row, weight, delta)
             };
             cost(row, weight.to_f64() * value);
+        }
+    }
+
+    /// Whether costs of these targets are computed by the kernels.
+    fn is_by_vectors<F>(&self, targets: TargetsView<'_, F>) -> bool {
+        matches!(
+            (self.cost, targets),
+            (Cost::CrossEntropy, TargetsView::Classes { .. })
+                | (Cost::BinaryCrossEntropy, TargetsView::Values { .. })
+        )
+    }
+
+    /// [`each_row`](Self::each_row) of a cross-entropy, by the kernels.
+    fn each_row_by_vectors<F: Real>(
+        &self,
+        pool: &Pool,
+        first: usize,
+        z: &[F],
+        a: &[F],
+        targets: TargetsView<'_, F>,
+        weights: Option<&[F]>,
+        mut delta: Option<&mut [F]>,
+        mut cost: impl FnMut(usize, f64),
+    ) {
+        let (outputs, smoothing) = (targets.outputs(), self.label_smoothing);
+        let mut costs = [0.0; ROWS];
+        for (block, (z, a)) in z.chunks(ROWS * outputs).zip(a.chunks(ROWS * outputs)).enumerate() {
+            let costs = &mut costs[..a.len() / outputs];
+            let cells = block * ROWS * outputs..block * ROWS * outputs + a.len();
+            let mut delta = delta.as_deref_mut().map(|delta| &mut delta[cells]);
+            let rows = first + block * ROWS..first + block * ROWS + costs.len();
+            match targets.range(rows.start, rows.end) {
+                TargetsView::Classes { classes, codes } => {
+                    let given = ClassRows { z, a, codes, classes, smoothing };
+                    cross_entropies(pool, given, delta.as_deref_mut(), costs);
+                }
+                TargetsView::Values { values, .. } => {
+                    let delta = delta.as_deref_mut();
+                    binary_cross_entropies(pool, outputs, z, a, values, smoothing, delta, costs);
+                }
+            }
+            if let Some(weights) = weights {
+                let weights = &weights[rows];
+                costs.iter_mut().zip(weights).for_each(|(cost, weight)| *cost *= weight.to_f64());
+                for (delta, &weight) in
+                    delta.into_iter().flat_map(|d| d.chunks_exact_mut(outputs)).zip(weights)
+                {
+                    delta.iter_mut().for_each(|delta| *delta = weight * *delta);
+                }
+            }
+            for (row, &value) in costs.iter().enumerate() {
+                cost(block * ROWS + row, value);
+            }
         }
     }
 
@@ -240,10 +300,11 @@ impl Loss {
         }
     }
 
-    /// −Σ y·ln ŷ = Σ y·((max z − z) − ln ŷ at the maximum), the logarithm as ln(1 + Σ of the others' ŷ / ŷ at the maximum):
-    /// no exponential is taken anew, none can overflow, and near a perfect fit no digit is lost to a difference of logits.
+    /// −Σ y·ln ŷ of targets that are numbers: with c the class of the largest, −ln ŷ_j = −ln ŷ_c + (z_c − z_j), so that
+    /// near a perfect fit no digit is lost, and a one-hot target costs what its class does: of it both sums below are 0.
     fn cross_entropy_row<F: Real>(
         &self,
+        pool: &Pool,
         z: &[F],
         a: &[F],
         targets: TargetsView<'_, F>,
@@ -251,31 +312,24 @@ impl Loss {
         weight: F,
         delta: Option<&mut [F]>,
     ) -> f64 {
-        let mut top = 0;
-        for j in 1..z.len() {
-            if z[j] > z[top] {
-                top = j;
-            }
-        }
-        let others: f64 = a[..top].iter().chain(&a[top + 1..]).map(|a| a.to_f64()).sum();
-        let highest = (others / a[top].to_f64()).ln_1p();
-        let largest = z[top].to_f64();
-        let mut value = 0.0;
-        let smoothed = |j| self.smoothed(targets.value(row, j), z.len());
-        for (j, z) in z.iter().enumerate() {
-            let y = smoothed(j).to_f64();
-            if y != 0.0 {
-                value += y * ((largest - z.to_f64()) + highest);
-            }
-        }
+        let (classes, kept) = (z.len(), 1.0 - self.label_smoothing);
+        let y = |j| targets.value(row, j).to_f64();
+        let likeliest = (1..classes).fold(0, |likeliest, j| if y(j) > y(likeliest) { j } else { likeliest });
+        let cost_of_class = |smoothing| {
+            let mut cost = [0.0];
+            let of_class = ClassRows { z, a, codes: &[likeliest as u32], classes, smoothing };
+            cross_entropies(pool, of_class, None, &mut cost);
+            cost[0]
+        };
+        let beyond: f64 = (0..classes).map(y).sum::<f64>() - 1.0;
+        let differences: f64 = (0..classes).map(|j| y(j) * (z[likeliest] - z[j]).to_f64()).sum();
         if let Some(delta) = delta {
             // Σ_j y_j = 1, so ∂C/∂z = a·Σy − y = a − y.
             for (j, delta) in delta.iter_mut().enumerate() {
-                *delta = weight * (a[j] - smoothed(j));
+                *delta = weight * (a[j] - self.smoothed(targets.value(row, j), classes));
             }
         }
-        // NaN logits never win a comparison: let them show.
-        if z.iter().any(|z| z.is_nan()) { f64::NAN } else { value }
+        cost_of_class(self.label_smoothing) + kept * (beyond * cost_of_class(0.0) + differences)
     }
 
     fn separate_outputs_row<F: Real>(
@@ -367,6 +421,9 @@ impl Loss {
 /// Outputs from which on a row's squared errors are summed by vectors.
 const MANY_OUTPUTS: usize = 8;
 
+/// Rows whose costs a kernel is asked for at once.
+const ROWS: usize = 64;
+
 /// ½ Σ (ŷ − y)² of each row, given to `cost`, and ŷ − y over `delta`, by vectors.
 fn many_squared_errors<F: Real>(
     pool: &Pool,
@@ -376,7 +433,6 @@ fn many_squared_errors<F: Real>(
     mut delta: Option<&mut [F]>,
     mut cost: impl FnMut(usize, f64),
 ) {
-    const ROWS: usize = 64;
     let mut costs = [0.0; ROWS];
     for (block, a) in a.chunks(ROWS * outputs).enumerate() {
         let part = block * ROWS * outputs..block * ROWS * outputs + a.len();

@@ -1,4 +1,4 @@
-//! Activations over slices: forward, backward, softmax by rows.
+//! Activations over slices: forward and backward.
 //!
 //! Each is one body in plain Rust, working on 16 numbers at a time, compiled for every instruction set.
 
@@ -7,14 +7,15 @@ mod tests;
 
 use crate::activation::{INVERSE_SQRT_2_PI, SELU_ALPHA, SELU_SCALE};
 use crate::isa::{Vectorised, vectorised};
+use crate::softmax::{SoftmaxBackward, softmax_rows};
 use crate::{Activation, InstructionSet, Pool, Real};
 
 /// Numbers worked on together.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// Numbers that one task takes.
 const PIECE: usize = 4096;
 /// Up to here one thread is faster than waking others.
-const SERIAL: usize = 16_384;
+pub(crate) const SERIAL: usize = 16_384;
 
 /// Numbers that a compiled loop may take at once: four vectors of 16. A loop does the rest one number at a time, so in
 /// single precision a rest is padded to a group; in double precision, where each number is a call, it is not.
@@ -180,100 +181,6 @@ fn mish_omega<F: Real, const FMA: bool>(z: F) -> F {
     numerator / (numerator + rest)
 }
 
-/// Each row minus its largest entry.
-struct SubtractMax<'a, F> {
-    units: usize,
-    values: &'a mut [F],
-}
-
-impl<F: Real> Vectorised for SubtractMax<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for row in self.values.chunks_exact_mut(self.units) {
-            let (groups, rest) = row.as_chunks::<LANES>();
-            let max = if groups.is_empty() {
-                -F::INFINITY
-            } else {
-                let mut lanes = [-F::INFINITY; LANES];
-                for group in groups {
-                    for (max, &z) in lanes.iter_mut().zip(group) {
-                        *max = max.max(z);
-                    }
-                }
-                lanes.into_iter().fold(-F::INFINITY, F::max)
-            };
-            let max = rest.iter().fold(max, |max, &z| max.max(z));
-            for z in row.iter_mut() {
-                *z -= max;
-            }
-        }
-    }
-}
-
-/// Each row divided by its sum.
-struct Normalise<'a, F> {
-    units: usize,
-    values: &'a mut [F],
-}
-
-impl<F: Real> Vectorised for Normalise<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for row in self.values.chunks_exact_mut(self.units) {
-            let sum = row_sum(row);
-            for a in row.iter_mut() {
-                *a = (*a / sum).flushed();
-            }
-        }
-    }
-}
-
-/// The sum of a row: 16 sums of every sixteenth number, added in order, then the rest.
-#[inline(always)]
-fn row_sum<F: Real>(row: &[F]) -> F {
-    let (groups, rest) = row.as_chunks::<LANES>();
-    let sum = if groups.is_empty() {
-        F::ZERO
-    } else {
-        let mut lanes = [F::ZERO; LANES];
-        for group in groups {
-            for (sum, &value) in lanes.iter_mut().zip(group) {
-                *sum += value;
-            }
-        }
-        lanes.into_iter().sum()
-    };
-    rest.iter().fold(sum, |sum, &value| sum + value)
-}
-
-pub(crate) fn softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]) {
-    vectorised(isa, SubtractMax { units, values: &mut *values });
-    forward(isa, Activation::Exp, values);
-    vectorised(isa, Normalise { units, values });
-}
-
-fn log_softmax_rows<F: Real>(isa: InstructionSet, units: usize, values: &mut [F]) {
-    vectorised(isa, SubtractMax { units, values: &mut *values });
-    for row in values.chunks_exact_mut(units) {
-        let mut sum = F::ZERO;
-        for chunk in row.chunks(256) {
-            let mut powers = [F::ZERO; 256];
-            let powers = &mut powers[..chunk.len()];
-            powers.copy_from_slice(chunk);
-            forward(isa, Activation::Exp, powers);
-            sum += row_sum(powers);
-        }
-        let ln = sum.ln();
-        for z in row.iter_mut() {
-            *z = (*z - ln).flushed();
-        }
-    }
-}
-
 pub(crate) struct Backward<'a, F> {
     pub activation: Activation,
     /// z if the activation needs it, else a.
@@ -329,36 +236,6 @@ impl<F: Real> Vectorised for Backward<'_, F> {
     }
 }
 
-/// δ = a ⊙ (g − Σ g·a) in each row.
-struct SoftmaxBackward<'a, F> {
-    units: usize,
-    a: &'a [F],
-    delta: &'a mut [F],
-}
-
-impl<F: Real> Vectorised for SoftmaxBackward<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (a, delta) in self.a.chunks_exact(self.units).zip(self.delta.chunks_exact_mut(self.units)) {
-            let (groups, rest) = a.as_chunks::<LANES>();
-            let (upstream, upstream_rest) = delta.as_chunks::<LANES>();
-            let mut lanes = [F::ZERO; LANES];
-            for (a, g) in groups.iter().zip(upstream) {
-                for ((sum, &a), &g) in lanes.iter_mut().zip(a).zip(g) {
-                    *sum += a * g;
-                }
-            }
-            let sum = if groups.is_empty() { F::ZERO } else { lanes.into_iter().sum() };
-            let sum = rest.iter().zip(upstream_rest).fold(sum, |sum, (&a, &g)| sum + a * g);
-            for (g, &a) in delta.iter_mut().zip(a) {
-                *g = (a * (*g - sum)).flushed();
-            }
-        }
-    }
-}
-
 /// Any activation, whole rows.
 fn forward_rows<F: Real>(isa: InstructionSet, activation: Activation, units: usize, values: &mut [F]) {
     if activation == Activation::Softmax {
@@ -369,11 +246,11 @@ fn forward_rows<F: Real>(isa: InstructionSet, activation: Activation, units: usi
 }
 
 /// Numbers per task: whole rows where a row belongs together.
-fn piece_length(rows_belong_together: bool, units: usize) -> usize {
+pub(crate) fn piece_length(rows_belong_together: bool, units: usize) -> usize {
     if rows_belong_together { units * (PIECE / units).max(1) } else { PIECE }
 }
 
-fn check_rows(units: usize, length: usize) {
+pub(crate) fn check_rows(units: usize, length: usize) {
     assert!(units > 0 && length.is_multiple_of(units), "{length} numbers are not rows of {units} units");
 }
 
@@ -435,37 +312,6 @@ pub fn activate_backward<F: Real>(
         } else {
             backward(isa, activation, source, delta);
         }
-    });
-}
-
-/// Softmax of each row of `units`: aⱼ = e^(zⱼ − max) / Σ e^(z − max).
-///
-/// # Panics
-/// If `z` and `a` differ in length, or it is no multiple of `units`.
-pub fn softmax<F: Real>(pool: &Pool, units: usize, z: &[F], a: &mut [F]) {
-    activate(pool, Activation::Softmax, units, z, a);
-}
-
-/// [`softmax`] in place.
-///
-/// # Panics
-/// If the length is no multiple of `units`.
-pub fn softmax_in_place<F: Real>(pool: &Pool, units: usize, z: &mut [F]) {
-    activate_in_place(pool, Activation::Softmax, units, z);
-}
-
-/// The logarithm of softmax of each row of `units`: zⱼ − max − ln Σ e^(z − max).
-///
-/// # Panics
-/// If `z` and `out` differ in length, or it is no multiple of `units`.
-pub fn log_softmax<F: Real>(pool: &Pool, units: usize, z: &[F], out: &mut [F]) {
-    assert_eq!(z.len(), out.len(), "z and out have one shape");
-    check_rows(units, z.len());
-    let isa = pool.instruction_set();
-    let piece = piece_length(true, units);
-    pool.for_pieces(out, piece, SERIAL, |index, values| {
-        values.copy_from_slice(&z[index * piece..][..values.len()]);
-        log_softmax_rows(isa, units, values);
     });
 }
 

@@ -46,6 +46,7 @@
 mod activation;
 mod activation_kernel;
 mod buffer;
+mod cross_entropy;
 mod erf;
 mod gather;
 mod isa;
@@ -56,6 +57,7 @@ mod product;
 mod real;
 pub mod reference;
 mod scratch;
+mod softmax;
 mod sparse;
 mod squared_error;
 mod stack;
@@ -66,11 +68,9 @@ mod vector;
 mod vector_math;
 
 pub use activation::Activation;
-pub use activation_kernel::{
-    activate, activate_backward, activate_in_place, exp, log_softmax, sigmoid, softmax, softmax_in_place,
-    tanh,
-};
+pub use activation_kernel::{activate, activate_backward, activate_in_place, exp, sigmoid, tanh};
 pub use buffer::Buffer;
+pub use cross_entropy::{ClassRows, binary_cross_entropies, cross_entropies};
 pub use gather::gather_rows;
 pub use isa::InstructionSet;
 pub use nonzero::{
@@ -84,6 +84,7 @@ pub use product::{
 };
 pub use real::Real;
 pub use scratch::Scratch;
+pub use softmax::{log_softmax, softmax, softmax_in_place};
 pub use sparse::{gather_add, scatter_add};
 pub use squared_error::squared_errors;
 pub use stack::{KeepsRows, LayerRows, MAX_LAYERS, OutputRows, Stack, StackLayer, StepInput};

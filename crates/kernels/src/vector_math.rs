@@ -72,6 +72,8 @@ pub trait VectorMath: Sized {
     fn vector_tanh<const FMA: bool>(self) -> Self;
     /// ln(1 + x) for 0 ≤ x ≤ 1.
     fn vector_ln_1p<const FMA: bool>(self) -> Self;
+    /// ln(1 + x) for x ≥ 0.
+    fn vector_ln_1p_of_any<const FMA: bool>(self) -> Self;
     /// Φ(x) = (1 + erf(x/√2)) / 2, the normal distribution function.
     fn vector_normal_cdf<const FMA: bool>(self) -> Self;
 }
@@ -135,6 +137,18 @@ impl VectorMath for f32 {
     }
 
     #[inline(always)]
+    fn vector_ln_1p_of_any<const FMA: bool>(self) -> Self {
+        // 1 + x = 2ⁿ·(1 + m), 0 ≤ m < 1. Below 1, n = 0 and m = x, which 1 + x would round.
+        let bits = (1.0 + self).to_bits();
+        let n = (bits >> 23) as f32 - 127.0;
+        let m = Self::from_bits((bits & 0x007f_ffff) | 1.0_f32.to_bits()) - 1.0;
+        let (n, m) = if self < 1.0 { (0.0, self) } else { (n, m) };
+        let ln = fma::<FMA>(n, LN_2_HIGH, fma::<FMA>(n, LN_2_LOW, m.vector_ln_1p::<FMA>()));
+        // Infinity and NaN stay.
+        if self < Self::INFINITY { ln } else { self }
+    }
+
+    #[inline(always)]
     fn vector_normal_cdf<const FMA: bool>(self) -> Self {
         // erfc(u) = t·exp(−u² + P(t)), t = 1/(1 + u/2), u ≥ 0: W. H. Press et al., Numerical Recipes, section 6.2,
         // relative error 1.2e-7 everywhere.
@@ -183,7 +197,31 @@ impl VectorMath for f64 {
         self.ln_1p()
     }
     #[inline(always)]
+    fn vector_ln_1p_of_any<const FMA: bool>(self) -> Self {
+        self.ln_1p()
+    }
+    #[inline(always)]
     fn vector_normal_cdf<const FMA: bool>(self) -> Self {
         0.5 * Real::erfc(-self * std::f64::consts::FRAC_1_SQRT_2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithms_of_any_size() {
+        let check = |x: f32| {
+            let exact = f64::from(x).ln_1p();
+            for ln in [x.vector_ln_1p_of_any::<true>(), x.vector_ln_1p_of_any::<false>()] {
+                let bound = 4.0 * f64::from(f32::EPSILON) * exact;
+                assert!((f64::from(ln) - exact).abs() <= bound, "{x}: {ln} for {exact}");
+            }
+        };
+        (f32::MIN_POSITIVE.to_bits()..f32::MAX.to_bits()).step_by(10_007).map(f32::from_bits).for_each(check);
+        [0.0, 1.0, 1.0 - f32::EPSILON, 1.0 + f32::EPSILON, f32::MAX].into_iter().for_each(check);
+        assert_eq!(f32::INFINITY.vector_ln_1p_of_any::<true>(), f32::INFINITY);
+        assert!(f32::NAN.vector_ln_1p_of_any::<true>().is_nan());
     }
 }

@@ -8,6 +8,7 @@ mod mlp;
 mod plain_model;
 mod questions;
 mod rows;
+mod threads;
 mod watch;
 
 use pyo3::prelude::*;

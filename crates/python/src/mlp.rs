@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process;
 use std::sync::{Mutex, PoisonError};
 
 use deltarule::config::{Config, resolve};
@@ -10,25 +9,25 @@ use deltarule::dataset::{Batch, Dataset, InputShape};
 use deltarule::event::{EndReason, Event, Figures, Observer};
 use deltarule::explain::{Parameter, Question, Reach};
 use deltarule::health::Record;
-use deltarule::layer::Pass;
+use deltarule::layer::{Pass, Tensor, TensorKind};
 use deltarule::metric::{self, Metric};
 use deltarule::model::{Members, Model, Predictor};
 use deltarule::network::{Inference, Network};
-use deltarule::run::cores;
-use deltarule::trainer::{Outcome, Snapshot, Trainer, Validation};
+use deltarule::trainer::{Occasion, Outcome, Snapshot, Trainer, Validation};
 use deltarule::{Pool, Task};
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::arrays::{self, Number, Widths, dataset, shaped};
-use crate::errors::to_python;
+use crate::errors::{of_training, to_python};
 use crate::left;
 use crate::plain_model::{self, Names};
 use crate::questions;
 use crate::rows::{Rows, part};
-use crate::watch::Watch;
+use crate::threads;
+use crate::watch::{Plateau, Watch};
 
 /// Rows of a pass that asks for gradients.
 const BLOCK: usize = 1024;
@@ -40,7 +39,6 @@ pub struct Mlp {
     config: Config,
     widths: Widths,
     state: State,
-    threads: Threads,
     /// What training told, for a diagnosis.
     record: Record,
 }
@@ -48,6 +46,18 @@ pub struct Mlp {
 enum State {
     Single(Standing<f32>),
     Double(Standing<f64>),
+}
+
+impl From<Standing<f32>> for State {
+    fn from(standing: Standing<f32>) -> Self {
+        Self::Single(standing)
+    }
+}
+
+impl From<Standing<f64>> for State {
+    fn from(standing: Standing<f64>) -> Self {
+        Self::Double(standing)
+    }
 }
 
 /// Does the same in either precision.
@@ -78,10 +88,18 @@ impl<F: Number> Standing<F> {
 #[allow(clippy::needless_pass_by_value)]
 #[pymethods]
 impl Mlp {
-    /// A network with weights drawn by the settings' seed. `settings` are names and texts of `deltarule train`'s
-    /// settings, all that training needs; `task` is regression, binary, multiclass or multilabel.
+    /// A network with weights drawn by the settings' seed, or with these: w and b of each layer. `settings` are names and
+    /// texts of `deltarule train`'s settings, all that training needs; `task` is regression, binary, multiclass or
+    /// multilabel.
     #[new]
-    fn new(settings: BTreeMap<String, String>, task: &str, inputs: usize, outputs: usize) -> PyResult<Self> {
+    #[pyo3(signature = (settings, task, inputs, outputs, start=None))]
+    fn new(
+        settings: BTreeMap<String, String>,
+        task: &str,
+        inputs: usize,
+        outputs: usize,
+        start: Option<Vec<PyReadonlyArrayDyn<'_, f64>>>,
+    ) -> PyResult<Self> {
         let Some(known) = Task::ALL.into_iter().find(|known| known.name() == task) else {
             let names = Task::ALL.map(Task::name).join(", ");
             return Err(PyValueError::new_err(format!("task: expected one of {names}, got {task:?}")));
@@ -92,17 +110,10 @@ impl Mlp {
         let widths = Widths { task: known, inputs, outputs };
         let config = configured(&settings)?;
         let state = match config.precision.as_deref() {
-            Some("f64") => State::Double(drawn(&config, widths)?),
-            _ => State::Single(drawn(&config, widths)?),
+            Some("f64") => State::Double(begun(&config, widths, start)?),
+            _ => State::Single(begun(&config, widths, start)?),
         };
-        Ok(Self {
-            said: settings,
-            config,
-            widths,
-            state,
-            threads: Threads::default(),
-            record: Record::default(),
-        })
+        Ok(Self { said: settings, config, widths, state, record: Record::default() })
     }
 
     /// Changes settings between two trainings; weights and the optimizer's state stay.
@@ -110,9 +121,6 @@ impl Mlp {
         let mut said = self.said.clone();
         said.extend(settings);
         let config = configured(&said)?;
-        if config.threads != self.config.threads {
-            self.threads = Threads::default();
-        }
         (self.said, self.config) = (said, config);
         Ok(())
     }
@@ -145,8 +153,14 @@ impl Mlp {
         in_precision!(&mut self.state, standing => standing.set_tensors(&tensors))
     }
 
-    /// Trains for so many epochs more, and says how it ended.
-    #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None))]
+    /// Trains for so many epochs more, and says how it ended. `rate_factor` is the learning rate's at the beginning. With
+    /// `lends_network` each epoch's event has a copy of the network as it then stands, which may be asked and kept. At the end
+    /// the network has the best epoch's weights where those are kept, unless `keeps_last`.
+    ///
+    /// Where nobody is to be called, `plateau` is when it is enough: (tol, n_iter_no_change, the best cost so far, epochs
+    /// since then); the epochs' costs are then appended to `costs`, whatever ends the training.
+    #[pyo3(signature = (x, y, weight=None, *, epochs, x_val=None, y_val=None, weight_val=None, on_epoch=None,
+                        rate_factor=None, lends_network=false, keeps_last=false, plateau=None, costs=None))]
     fn fit<'py>(
         &mut self,
         py: Python<'py>,
@@ -158,10 +172,23 @@ impl Mlp {
         y_val: Option<&Bound<'py, PyAny>>,
         weight_val: Option<&Bound<'py, PyAny>>,
         on_epoch: Option<Py<PyAny>>,
+        rate_factor: Option<f64>,
+        lends_network: bool,
+        keeps_last: bool,
+        plateau: Option<(f64, f64, f64, u64)>,
+        costs: Option<Bound<'py, PyList>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (config, widths, threads) = (&self.config, self.widths, &self.threads);
-        let watch = Watch::new(on_epoch);
+        let (said, config, widths) = (&self.said, &self.config, self.widths);
+        let plateau = plateau.map(|(tol, patience, best, since)| Plateau::new(tol, patience, best, since));
+        let watch = Watch::new(on_epoch, rate_factor, plateau);
         let record = &mut self.record;
+        let made_of = |state: State| Self {
+            said: said.clone(),
+            config: config.clone(),
+            widths,
+            state,
+            record: Record::default(),
+        };
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
             let watched = match (x_val, y_val) {
@@ -170,26 +197,38 @@ impl Mlp {
                 _ => return Err(PyValueError::new_err("x_val and y_val go together")),
             };
             py.detach(move || {
-                let outcome = threads.with(config, |pool| {
-                    standing.fit(config, widths.task, pool, &train, watched.as_ref(), epochs, &watch, record)
+                let lend = |standing: Standing<_>| made_of(standing.into());
+                let lend: Option<&dyn Fn(Standing<_>) -> Self> = if lends_network { Some(&lend) } else { None };
+                let outcome = threads::with(config, |pool| {
+                    let watched = watched.as_ref();
+                    let task = widths.task;
+                    standing.fit(config, task, pool, &train, watched, epochs, &watch, record, lend, keeps_last)
                 });
                 (outcome, watch)
             })
         });
-        let outcome = outcome.map_err(|error| to_python(&error))?;
+        let plateau = watch.plateau();
+        if let (Some(plateau), Some(costs)) = (&plateau, costs) {
+            plateau.costs.iter().try_for_each(|cost| costs.append(cost))?;
+        }
+        let outcome = outcome.map_err(|error| of_training(&error, self.config.learning_rate))?;
         if let Some(raised) = watch.into_raised() {
             return Err(raised);
         }
-        told(py, &outcome)
+        let told = told(py, &outcome)?;
+        if let Some(Plateau { best, since, is_enough, .. }) = plateau {
+            told.set_item("plateau", (best, since, is_enough))?;
+        }
+        Ok(told)
     }
 
     /// The activated outputs of rows.
     fn predict<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
+        let (widths, config) = (self.widths, &self.config);
         in_precision!(&self.state, standing => {
             let x = Rows::taken(x, widths.inputs)?;
             let batch = x.batch(widths.outputs)?;
-            let outputs = py.detach(|| threads.with(config, |pool| standing.predict(pool, &batch)));
+            let outputs = py.detach(|| threads::with(config, |pool| standing.predict(pool, &batch)));
             shaped(py, &outputs, &[batch.rows, widths.outputs])
         })
     }
@@ -218,7 +257,7 @@ impl Mlp {
         x: &Bound<'py, PyAny>,
         output: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (widths, config, threads) = (self.widths, &self.config, &self.threads);
+        let (widths, config) = (self.widths, &self.config);
         if output >= widths.outputs {
             let text = format!("output: expected a number below {}, got {output}", widths.outputs);
             return Err(PyValueError::new_err(text));
@@ -226,7 +265,7 @@ impl Mlp {
         in_precision!(&self.state, standing => {
             let x = Rows::taken(x, widths.inputs)?;
             let batch = x.batch(widths.outputs)?;
-            let gradient = py.detach(|| threads.with(config, |pool| standing.input_gradient(pool, &batch, output)));
+            let gradient = py.detach(|| threads::with(config, |pool| standing.input_gradient(pool, &batch, output)));
             shaped(py, &gradient, &[batch.rows, widths.inputs])
         })
     }
@@ -254,9 +293,9 @@ impl Mlp {
         let parameter = parameter.map(|(tensor, place)| Parameter { tensor, place });
         let question = Question { parameter, layer, output, reach: Reach { top, depth }, member: 1 };
         let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
-        let (config, threads) = (&self.config, &self.threads);
+        let config = &self.config;
         let told = py.detach(|| {
-            threads.with(config, |pool| questions::explain(pool, &model, &table, &question, format))
+            threads::with(config, |pool| questions::explain(pool, &model, &table, &question, format))
         });
         told.map_err(|error| to_python(&error))
     }
@@ -271,8 +310,8 @@ impl Mlp {
         most: usize,
     ) -> PyResult<String> {
         let (model, table) = (self.model(&names)?, questions::table_of(&names, x, y)?);
-        let (config, threads) = (&self.config, &self.threads);
-        let told = py.detach(|| threads.with(config, |pool| questions::check(pool, &model, &table, most)));
+        let config = &self.config;
+        let told = py.detach(|| threads::with(config, |pool| questions::check(pool, &model, &table, most)));
         told.map_err(|error| to_python(&error))
     }
 
@@ -290,10 +329,12 @@ impl Mlp {
     ) -> PyResult<String> {
         let (widths, mut record) = (self.widths, self.record.clone());
         if record.looks.is_empty() && record.epochs.is_empty() {
-            return Err(PyValueError::new_err("nothing was recorded: the training was another process's"));
+            return Err(PyValueError::new_err(
+                "nothing was recorded: the training was another process's, or is not over",
+            ));
         }
         let encoder = plain_model::plain_encoder(widths.task, &names).map_err(|error| to_python(&error))?;
-        let (config, threads) = (&self.config, &self.threads);
+        let config = &self.config;
         in_precision!(&self.state, standing => {
             let train = dataset(widths, x, y, weight)?;
             let watched = match (x_val, y_val) {
@@ -303,7 +344,7 @@ impl Mlp {
             let network = &standing.network;
             let told = py.detach(|| {
                 let watched = watched.as_ref();
-                threads.with(config, |pool| {
+                threads::with(config, |pool| {
                     questions::diagnose(pool, config, &encoder, network, &mut record, &train, watched)
                 })
             });
@@ -327,10 +368,7 @@ impl Mlp {
             Members::F32(mut networks) => State::Single(Standing::new(networks.remove(0))),
             Members::F64(mut networks) => State::Double(Standing::new(networks.remove(0))),
         };
-        Ok((
-            Self { said, config, widths, state, threads: Threads::default(), record: Record::default() },
-            names,
-        ))
+        Ok((Self { said, config, widths, state, record: Record::default() }, names))
     }
 
     /// How to make it again: what was said, and everything that training left.
@@ -365,31 +403,34 @@ fn configured(said: &BTreeMap<String, String>) -> PyResult<Config> {
     Ok(config)
 }
 
-fn drawn<F: Number>(config: &Config, widths: Widths) -> PyResult<Standing<F>> {
-    let draw = || {
-        let spec = resolve::network_spec(config, InputShape::dense(widths.inputs), widths.outputs)?;
+/// A network as it begins: `start` are w and b of each layer, or the settings say how they are drawn.
+fn begun<F: Number>(
+    config: &Config,
+    widths: Widths,
+    start: Option<Vec<PyReadonlyArrayDyn<'_, f64>>>,
+) -> PyResult<Standing<F>> {
+    let of_config = || {
         resolve::loss(config)?;
-        spec.build(config.seed.unwrap_or(0))
+        resolve::network_spec(config, InputShape::dense(widths.inputs), widths.outputs)
     };
-    Ok(Standing::new(draw().map_err(|error| to_python(&error))?))
-}
-
-/// Threads, of the process that made them: after a fork there are none.
-#[derive(Default)]
-struct Threads(Mutex<Option<(u32, Pool)>>);
-
-impl Threads {
-    /// Does something with the pool, one caller after another; to be called without the global lock, which whoever has
-    /// the pool may be waiting for.
-    fn with<R>(&self, config: &Config, work: impl FnOnce(&Pool) -> R) -> R {
-        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = process::id();
-        if own.as_ref().is_none_or(|(process, _)| *process != here) {
-            // Threads of the process that this one was forked from cannot be joined.
-            std::mem::forget(own.take());
-        }
-        work(&own.get_or_insert_with(|| (here, Pool::new(config.threads.unwrap_or_else(cores)))).1)
+    let spec = of_config().map_err(|error| to_python(&error))?;
+    let Some(start) = start else {
+        return Ok(Standing::new(spec.build(config.seed.unwrap_or(0)).map_err(|error| to_python(&error))?));
+    };
+    let mut network: Network<F> = spec.build_unset().map_err(|error| to_python(&error))?;
+    let is_given = |tensor: &&Tensor| matches!(tensor.kind, TensorKind::Weight | TensorKind::Bias);
+    let tensors: Vec<Tensor> = network.tensors().iter().filter(is_given).cloned().collect();
+    let fits = |(tensor, array): (&Tensor, &PyReadonlyArrayDyn<'_, f64>)| array.shape() == tensor.shape;
+    if tensors.len() != start.len() || !tensors.iter().zip(&start).all(fits) {
+        let expected: Vec<_> = tensors.iter().map(|tensor| &tensor.shape).collect();
+        let got: Vec<_> = start.iter().map(|array| array.shape()).collect();
+        return Err(PyValueError::new_err(format!("start: expected shapes {expected:?}, got {got:?}")));
     }
+    for (tensor, array) in tensors.iter().zip(&start) {
+        let to = &mut network.params_mut()[tensor.range.clone()];
+        to.iter_mut().zip(array.as_array()).for_each(|(to, from)| *to = F::from_f64(*from));
+    }
+    Ok(Standing::new(network))
 }
 
 impl Mlp {
@@ -416,6 +457,8 @@ impl<F: Number> Standing<F> {
         epochs: u64,
         watch: &Watch,
         record: &mut Record,
+        lend: Option<&dyn Fn(Self) -> Mlp>,
+        keeps_last: bool,
     ) -> deltarule::Result<Outcome> {
         let loss = resolve::loss(config)?;
         let done = self.left.as_ref().map_or(0, |left| left.epoch);
@@ -449,21 +492,38 @@ impl<F: Number> Standing<F> {
             Some(validate) => Some(validate),
             None => None,
         };
+        let mut last = None;
         let outcome = trainer.run(
             "model",
             train,
             validate,
             &mut |event: &Event| {
                 record.observe(event);
-                watch.hear(event);
+                watch.note(event);
             },
             &mut |_| watch.want(),
-            &mut |_, _| Ok(None),
+            // Where a checkpoint would be written the trainer may be looked at.
+            &mut |trainer, occasion| {
+                if occasion == Occasion::EpochEnd {
+                    last = keeps_last.then(|| Self::of(trainer));
+                    watch.tell(|| lend.map(|lend| lend(Self::of(trainer))));
+                }
+                Ok(None)
+            },
         )?;
+        if let Some(last) = last {
+            *self = last;
+            return Ok(outcome);
+        }
         self.left = Some(trainer.snapshot());
         self.ready = Mutex::default();
         self.network = trainer.into_network();
         Ok(outcome)
+    }
+
+    /// A copy of a network in training, with all that it takes to go on from there.
+    fn of(trainer: &Trainer<'_, F>) -> Self {
+        Self { left: Some(trainer.snapshot()), ..Self::new(trainer.network().clone()) }
     }
 
     fn take(&mut self, (params, buffers, left): left::State<F>) -> PyResult<()> {

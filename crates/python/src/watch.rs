@@ -4,9 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use deltarule::control::Control;
-use deltarule::event::{Event, Figures};
+use deltarule::event::Event;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat};
+
+use crate::mlp::Mlp;
 
 /// How long Ctrl-C may go unheard.
 const ASK_EVERY: Duration = Duration::from_millis(50);
@@ -14,6 +17,9 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 /// What was heard, and what is wanted.
 pub struct Watch {
     on_epoch: Option<Py<PyAny>>,
+    /// The epoch that is over, until the callable hears of it.
+    over: RefCell<Option<Event>>,
+    plateau: RefCell<Option<Plateau>>,
     wants_to_stop: Cell<bool>,
     /// A factor of the learning rate that was answered with, and not told yet.
     factor: Cell<Option<f64>>,
@@ -25,12 +31,41 @@ pub struct Watch {
     asked: Cell<Instant>,
 }
 
+/// scikit-learn's rule of when it is enough: more than so many epochs in which the cost did not fall by `tol`. It stands in
+/// `BaseMLP._improves`, too, which is asked where somebody is called at each epoch; calling nobody is a third of the time of
+/// a training on a hundred rows.
+pub struct Plateau {
+    tol: f64,
+    /// May be infinite.
+    patience: f64,
+    pub best: f64,
+    pub since: u64,
+    pub costs: Vec<f64>,
+    pub is_enough: bool,
+}
+
+impl Plateau {
+    pub fn new(tol: f64, patience: f64, best: f64, since: u64) -> Self {
+        Self { tol, patience, best, since, costs: Vec::new(), is_enough: false }
+    }
+
+    fn take(&mut self, cost: f64) {
+        self.since = if cost <= self.best - self.tol { 0 } else { self.since + 1 };
+        self.best = self.best.min(cost);
+        self.costs.push(cost);
+        self.is_enough = self.since as f64 > self.patience;
+    }
+}
+
 impl Watch {
-    pub fn new(on_epoch: Option<Py<PyAny>>) -> Self {
+    /// `factor` is that of the learning rate in the first epoch.
+    pub fn new(on_epoch: Option<Py<PyAny>>, factor: Option<f64>, plateau: Option<Plateau>) -> Self {
         Self {
             on_epoch,
+            over: RefCell::new(None),
+            plateau: RefCell::new(plateau),
             wants_to_stop: Cell::new(false),
-            factor: Cell::new(None),
+            factor: Cell::new(factor),
             raised: RefCell::new(None),
             stride: Cell::new(1),
             polls: Cell::new(0),
@@ -43,22 +78,37 @@ impl Watch {
         self.raised.into_inner()
     }
 
-    /// Called with each event. What the callable answers: true ends the training, a float is a factor of the learning rate.
-    pub fn hear(&self, event: &Event) {
-        let (Some(callable), Event::Epoch { epoch, cost, validation, seconds, .. }) = (&self.on_epoch, event)
-        else {
-            return;
-        };
-        let answer = Python::attach(|py| -> PyResult<bool> {
-            let told = told(py, *epoch, *cost, validation, *seconds)?;
+    /// What came of the rule that it was made with.
+    pub fn plateau(&self) -> Option<Plateau> {
+        self.plateau.take()
+    }
+
+    /// Called with each event.
+    pub fn note(&self, event: &Event) {
+        if let (Some(plateau), Event::Epoch { cost, .. }) = (&mut *self.plateau.borrow_mut(), event) {
+            plateau.take(*cost);
+            self.wants_to_stop.set(self.wants_to_stop.get() || plateau.is_enough);
+        }
+        if self.on_epoch.is_some() && matches!(event, Event::Epoch { .. }) {
+            self.over.replace(Some(event.clone()));
+        }
+    }
+
+    /// Called when an epoch is over and its event was noted: the callable hears of it, with the network as it stands where
+    /// `network` gives a copy. What it answers: true ends the training, a float is a factor of the learning rate.
+    pub fn tell(&self, network: impl FnOnce() -> Option<Mlp>) {
+        let (Some(callable), Some(event)) = (&self.on_epoch, self.over.take()) else { return };
+        let network = network();
+        self.take(Python::attach(|py| -> PyResult<bool> {
+            let told = told(py, &event)?;
+            told.set_item(intern!(py, "network"), network)?;
             let answer = callable.bind(py).call1((told,))?;
             if answer.is_instance_of::<PyFloat>() {
                 self.factor.set(Some(answer.extract()?));
                 return Ok(false);
             }
             answer.is_truthy()
-        });
-        self.take(answer);
+        }));
     }
 
     /// Asked before each step.
@@ -100,18 +150,20 @@ impl Watch {
     }
 }
 
-fn told<'py>(
-    py: Python<'py>,
-    epoch: u64,
-    cost: f64,
-    validation: &Figures,
-    seconds: f64,
-) -> PyResult<Bound<'py, PyDict>> {
+/// An epoch as a dictionary.
+fn told<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyDict>> {
     let told = PyDict::new(py);
-    told.set_item("epoch", epoch)?;
-    told.set_item("cost", cost)?;
-    let figures = (!validation.is_empty()).then(|| validation.clone());
-    told.set_item("validation", figures)?;
-    told.set_item("seconds", seconds)?;
+    if let Event::Epoch { epoch, step, cost, validation, best, learning_rate, samples_per_second, seconds } =
+        event
+    {
+        told.set_item(intern!(py, "epoch"), epoch)?;
+        told.set_item(intern!(py, "step"), step)?;
+        told.set_item(intern!(py, "cost"), cost)?;
+        told.set_item(intern!(py, "validation"), (!validation.is_empty()).then_some(validation))?;
+        told.set_item(intern!(py, "best"), best)?;
+        told.set_item(intern!(py, "learning_rate"), learning_rate)?;
+        told.set_item(intern!(py, "samples_per_second"), samples_per_second)?;
+        told.set_item(intern!(py, "seconds"), seconds)?;
+    }
     Ok(told)
 }

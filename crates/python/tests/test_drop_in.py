@@ -99,6 +99,60 @@ def test_lbfgs_trains_on_all_rows(iris):
     np.testing.assert_array_equal(parameters(early), parameters(MLPClassifier(**both).fit(*iris)))
 
 
+@pytest.mark.parametrize("precision", ["f32", "f64"])
+@pytest.mark.parametrize("tol", [1e-2, 1e-4])
+def test_lbfgs_ends_where_the_gradient_is_below_tol(tol, precision, iris):
+    X, y = iris
+    both = {"hidden_layer_sizes": 5, "activation": "tanh", "alpha": 1.0, "random_state": 0, "max_iter": 500}
+    model = MLPClassifier(**both, solver="lbfgs", tol=tol, precision=precision, warm_start=True).fit(X, y)
+    other = theirs.MLPClassifier(**both, solver="lbfgs", tol=tol).fit(X, y)
+    assert model.converged_ and 3 < model.n_iter_ < 500
+    assert (
+        model.n_iter_
+        < MLPClassifier(**both, solver="lbfgs", tol=tol / 50, precision=precision).fit(X, y).n_iter_
+    )
+    assert model.loss_ == pytest.approx(other.loss_, rel=0.05)
+    # A step of length 1 is the gradient.
+    before = parameters(model)
+    model.set_params(solver="sgd", momentum=0, learning_rate_init=1.0, batch_size=150, max_iter=1).fit(X, y)
+    assert np.abs(parameters(model) - before).max() <= tol * 1.001
+
+
+def test_an_estimator_says_whether_it_is_enough(iris):
+    X, y = iris
+    both = {"learning_rate_init": 0.05, "random_state": 0}
+    assert MLPClassifier(8, tol=1e-2, n_iter_no_change=3, **both).fit(X, y).converged_
+    assert not MLPClassifier(8, max_iter=3, **both).fit(X, y).converged_
+    assert not MLPClassifier(8, callbacks=[lambda event: True], **both).fit(X, y).converged_
+    # Passes go on as long as they bring something, and the same passes are said to be enough as in one training.
+    passes = MLPClassifier(8, tol=1e-2, n_iter_no_change=3, early_stopping="log_loss", **both)
+    whole = MLPClassifier(8, tol=1e-2, n_iter_no_change=3, early_stopping="log_loss", **both).fit(
+        X, y, eval_set=(X, y)
+    )
+    said = []
+    while not said or not said[-1]:
+        said.append(passes.partial_fit(X, y, classes=[0, 1, 2], eval_set=(X, y)).converged_)
+    assert len(said) > 4 and not any(said[:-1])
+    assert whole.converged_
+
+
+def test_passes_go_on_and_end_with_the_best(iris):
+    # Steps so long that many a pass is worse than the one before.
+    X, y = iris
+    both = {"learning_rate_init": 3.0, "n_iter_no_change": 3, "shuffle": False, "random_state": 0}
+    stopping, plain = MLPClassifier(8, early_stopping="log_loss", **both), MLPClassifier(8, **both)
+    heard = []
+    while not heard or not stopping.converged_:
+        for model in (stopping, plain):
+            model.partial_fit(X, y, classes=[0, 1, 2], eval_set=(X, y))
+        heard.append(plain.predict_proba(X))
+        if not stopping.converged_:
+            np.testing.assert_array_equal(stopping.predict_proba(X), heard[-1])
+    best = int(np.argmax(stopping.validation_scores_))
+    assert 0 < best < len(heard) - 1
+    np.testing.assert_array_equal(stopping.predict_proba(X), heard[best])
+
+
 def test_why_it_ends_is_printed(iris):
     both = {"tol": 10.0, "n_iter_no_change": 1, "verbose": True, "random_state": 0}
     said = io.StringIO()
@@ -288,6 +342,11 @@ def test_a_training_that_fails_leaves_the_estimator_as_it_was(iris):
     before, curve = model.predict(X), list(model.loss_curve_)
     with pytest.raises(DeltaruleError):
         model.set_params(learning_rate_init=1e30).fit(X[:, :2], X[:, 0])
+    with pytest.raises(DeltaruleError) as raised:
+        model.set_params(learning_rate_init=1e30).fit(X, X[:, 0])
+    # In words of the parameters here, none of the command line.
+    assert "try learning_rate_init=1e29 (it was 1e30), normalization='layer'" in str(raised.value)
+    assert str(raised.value).startswith("step ") and "--" not in str(raised.value)
     np.testing.assert_array_equal(model.predict(X), before)
     assert model.loss_curve_ == curve and model.n_iter_ == 3 and model.n_features_in_ == 4
 

@@ -242,22 +242,6 @@ def test_callbacks_hear_each_epoch_and_may_end_the_training(iris):
     assert model.predict(X).shape == y.shape
 
 
-def test_a_network_in_training_is_not_copied(iris):
-    X, y = iris
-    refused = []
-
-    def copy_it(event):
-        with pytest.raises(RuntimeError, match="in training"):
-            copy.deepcopy(model)
-        refused.append(event["epoch"])
-
-    model = MLPClassifier(8, max_iter=2, callbacks=[copy_it], random_state=0)
-    model.fit(X, y)
-    assert refused == [1, 2]
-    model.set_params(callbacks=None)
-    assert pickle.loads(pickle.dumps(model)).score(X, y) == model.score(X, y)
-
-
 def test_going_on_keeps_the_optimizers_state(iris):
     X, y = iris
     both = {"hidden_layer_sizes": 8, "random_state": 0, "shuffle": False, "tol": 0}
@@ -383,6 +367,27 @@ def test_what_wraps_estimators_takes_them(iris):
     assert importance.importances_mean[2:].max() > importance.importances_mean[:2].max()
 
 
+def test_partial_dependence_is_drawn(iris):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from sklearn.inspection import PartialDependenceDisplay, partial_dependence
+
+    X, y = iris
+    model = MLPClassifier(8, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y)
+    display = PartialDependenceDisplay.from_estimator(model, X, [2, (2, 3)], target=1, grid_resolution=6)
+    (line,) = display.lines_[0][0][None] if isinstance(display.lines_[0][0], dict) else [display.lines_[0][0]]
+    grid, drawn = line.get_data()
+    by_hand = []
+    for value in grid:
+        moved = X.copy()
+        moved[:, 2] = value
+        by_hand.append(model.predict_proba(moved)[:, 1].mean())
+    np.testing.assert_allclose(drawn, by_hand, rtol=1e-5)
+    assert partial_dependence(model, X, [0], grid_resolution=6)["average"].shape == (3, 6)
+    display.figure_.clear()
+
+
 def test_weights_are_routed(iris):
     import sklearn
 
@@ -464,7 +469,7 @@ def test_importing_is_lazy():
     assert said.stdout.strip() == deltarule.__version__
 
 
-@pytest.mark.parametrize("name", ["_mlp", "_files"])
+@pytest.mark.parametrize("name", ["_mlp", "_files", "_sklearn", "callbacks"])
 def test_examples_in_docstrings(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():

@@ -323,7 +323,11 @@ pub fn optimizer(config: &Config) -> Result<OptimizerSpec> {
         },
         "adam" => OptimizerSpec::Adam { beta1: beta1()?, beta2: beta2()?, epsilon: epsilon()? },
         "adamw" => OptimizerSpec::AdamW { beta1: beta1()?, beta2: beta2()?, epsilon: epsilon()? },
-        "lbfgs" => OptimizerSpec::Lbfgs { history: needed("lbfgs_history", config.lbfgs_history.as_ref())? },
+        "lbfgs" => OptimizerSpec::Lbfgs {
+            history: needed("lbfgs_history", config.lbfgs_history.as_ref())?,
+            // Files of earlier versions do not name it.
+            tolerance: config.lbfgs_tolerance.unwrap_or(0.0),
+        },
         // Those without numbers of their own: gradient_descent, rprop.
         other => named("optimizer", other, OptimizerSpec::by_name(other))?,
     })

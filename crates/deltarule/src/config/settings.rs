@@ -252,6 +252,9 @@ settings! {
             only with optimizer ["adamw", "adam", "rmsprop"];
         /// How many past steps L-BFGS models the curvature from.
         lbfgs_history: usize = Integer(1, 1000), "N", Fixed("10"), Recorded, "20", only with optimizer ["lbfgs"];
+        /// L-BFGS ends where no element of the gradient is above this, or above what is 0 in its precision.
+        lbfgs_tolerance: f64 = NOT_NEGATIVE, "TOLERANCE", Fixed("0"), Recorded, "1e-5",
+            only with optimizer ["lbfgs"];
         /// λ of the penalty λ·Σ|w| on weights.
         l1: f64 = NOT_NEGATIVE, "LAMBDA", Fixed("0"), Recorded, "1e-5";
         /// λ of the penalty ½·λ·Σw² on weights.

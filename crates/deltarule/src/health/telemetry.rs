@@ -184,14 +184,7 @@ impl Slopes {
     /// Looks at a sample's activations, `[rows × units]`; `z` where f' needs it, else empty.
     pub fn look<F: Real>(&mut self, z: &[F], a: &[F]) -> ActivationHealth {
         let count = a.len().max(1) as f64;
-        let (mut sum, mut squares) = (0.0, 0.0);
-        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
-        for a in a.iter().map(|a| a.to_f64()) {
-            sum += a;
-            squares += a * a;
-            least = least.min(a);
-            most = most.max(a);
-        }
+        let Spread { sum, squares, least, most } = Spread::of(a);
         let mean = sum / count;
         let saturated = match self.flat_above() {
             Some(limit) => a.iter().filter(|&&a| self.flatness(a.to_f64()) < limit).count(),
@@ -261,20 +254,64 @@ impl Slopes {
 
     /// Σ g² over a sample's ∂C/∂a or δ, after [`look`](Self::look) at its activations.
     pub fn energy<F: Real>(&self, a: &[F], g: &[F]) -> Energy {
-        let mut energy = Energy::default();
-        let limit = self.flat_above();
-        for (a, g) in a.chunks_exact(self.units).zip(g.chunks_exact(self.units)) {
-            for ((a, g), &silent) in a.iter().zip(g).zip(&self.silent) {
-                let square = g.to_f64() * g.to_f64();
-                energy.whole += square;
-                if silent {
-                    energy.dead += square;
-                } else if limit.is_some_and(|limit| self.flatness(a.to_f64()) < limit) {
-                    energy.saturated += square;
+        // Unit by unit, so that no sum waits for itself: (all, saturated).
+        let mut of_units = vec![(0.0, 0.0); self.units];
+        for g in g.chunks_exact(self.units) {
+            for (sums, g) in of_units.iter_mut().zip(g) {
+                sums.0 += g.to_f64() * g.to_f64();
+            }
+        }
+        if let Some(limit) = self.flat_above() {
+            for (a, g) in a.chunks_exact(self.units).zip(g.chunks_exact(self.units)) {
+                for ((sums, a), g) in of_units.iter_mut().zip(a).zip(g) {
+                    sums.1 += if self.flatness(a.to_f64()) < limit { g.to_f64() * g.to_f64() } else { 0.0 };
                 }
             }
         }
+        let mut energy = Energy::default();
+        for (&(whole, saturated), &silent) in of_units.iter().zip(&self.silent) {
+            energy.whole += whole;
+            if silent {
+                energy.dead += whole;
+            } else {
+                energy.saturated += saturated;
+            }
+        }
         energy
+    }
+}
+
+/// Sums and extremes of a sample's activations.
+struct Spread {
+    sum: f64,
+    squares: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    /// Eight sums side by side, so that none waits for itself. NaN is neither the least nor the most.
+    fn of<F: Real>(a: &[F]) -> Self {
+        const SIDE_BY_SIDE: usize = 8;
+        let (mut sums, mut squares) = ([0.0; SIDE_BY_SIDE], [0.0; SIDE_BY_SIDE]);
+        let (mut least, mut most) = ([F::INFINITY; SIDE_BY_SIDE], [-F::INFINITY; SIDE_BY_SIDE]);
+        let mut take = |a: &[F]| {
+            for (at, &a) in a.iter().enumerate() {
+                sums[at] += a.to_f64();
+                squares[at] += a.to_f64() * a.to_f64();
+                least[at] = if a < least[at] { a } else { least[at] };
+                most[at] = if a > most[at] { a } else { most[at] };
+            }
+        };
+        let (groups, rest) = a.as_chunks::<SIDE_BY_SIDE>();
+        groups.iter().for_each(|group| take(group));
+        take(rest);
+        Self {
+            sum: sums.iter().sum(),
+            squares: squares.iter().sum(),
+            least: least.iter().map(|a| a.to_f64()).fold(f64::INFINITY, f64::min),
+            most: most.iter().map(|a| a.to_f64()).fold(f64::NEG_INFINITY, f64::max),
+        }
     }
 }
 

@@ -367,7 +367,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "its state is an Lbfgs")]
     fn lbfgs_has_a_state_of_its_own() {
-        let _ = Optimizer::<f32>::new(&OptimizerSpec::Lbfgs { history: 5 }, 1);
+        let _ = Optimizer::<f32>::new(&OptimizerSpec::Lbfgs { history: 5, tolerance: 0.0 }, 1);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::line_search::{Trial, strong_wolfe};
 /// itself is tried; where that leads nowhere either, there is no further descent in this precision.
 ///
 /// [`step`](Self::step) allocates nothing. It has converged when no element of the gradient is above
-/// [`GRADIENT_TOLERANCE`](Self::GRADIENT_TOLERANCE), when a step lowers the cost by less than a few units in its last
+/// [`GRADIENT_TOLERANCE`](Self::GRADIENT_TOLERANCE) or the tolerance given, when a step lowers the cost by less than a few units in its last
 /// place, or when there is no further descent.
 ///
 /// ```
@@ -43,6 +43,7 @@ use super::line_search::{Trial, strong_wolfe};
 #[derive(Clone, Debug)]
 pub struct Lbfgs<F> {
     history: usize,
+    tolerance: f64,
     state: LbfgsState,
     /// At the parameters of the last step.
     gradient: Vec<F>,
@@ -94,6 +95,7 @@ impl<F: Real> Lbfgs<F> {
         let zeros = |count| vec![F::ZERO; count];
         Self {
             history,
+            tolerance: Self::GRADIENT_TOLERANCE,
             state: LbfgsState::default(),
             gradient: zeros(parameters),
             moves: zeros(history * parameters),
@@ -104,6 +106,13 @@ impl<F: Real> Lbfgs<F> {
             trial_gradient: zeros(parameters),
             factors: vec![0.0; history],
         }
+    }
+
+    /// Also converges where no element of the gradient is above `tolerance`, if that is larger than
+    /// [`GRADIENT_TOLERANCE`](Self::GRADIENT_TOLERANCE).
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance: tolerance.max(Self::GRADIENT_TOLERANCE), ..self }
     }
 
     /// The arrays to be kept in a checkpoint, besides [`state`](Self::state): `gradient` `[parameters]`, `moves` and
@@ -193,7 +202,7 @@ impl<F: Real> Lbfgs<F> {
     }
 
     fn is_flat(&self, pool: &Pool, cost: f64) -> bool {
-        cost.is_finite() && abs_max(pool, &self.gradient).to_f64() <= Self::GRADIENT_TOLERANCE
+        cost.is_finite() && abs_max(pool, &self.gradient).to_f64() <= self.tolerance
     }
 
     /// Pair `slot` of a ring.
@@ -339,6 +348,21 @@ mod tests {
         let mut w = [0.0_f32; 3];
         let (cost, steps) = solve(&pool, 10, &mut w, &mut bowl(&curvatures, &targets));
         assert!(cost < 1e-9 && steps < 25, "{cost} after {steps}");
+    }
+
+    #[test]
+    fn it_ends_where_the_gradient_is_below_the_tolerance_given() {
+        let (pool, curvatures, targets) = (Pool::new(1), [1.0, 10.0, 0.1], [3.0, -1.0, 0.5]);
+        let mut evaluate = bowl(&curvatures, &targets);
+        let steps_to = |tolerance: f64, evaluate: &mut dyn FnMut(&[f64], &mut [f64]) -> f64| {
+            let (mut w, mut lbfgs) = ([0.0_f64; 3], Lbfgs::new(10, 3).with_tolerance(tolerance));
+            let steps = (1..100).find(|_| lbfgs.step(&pool, &mut w, evaluate).converged);
+            (steps.expect("it converges"), abs_max(&pool, &lbfgs.gradient))
+        };
+        let (few, steep) = steps_to(0.1, &mut evaluate);
+        let (many, flat) = steps_to(0.0, &mut evaluate);
+        assert!(few < many && steep <= 0.1 && steep > flat, "{few} of {many} steps, {steep:e} and {flat:e}");
+        assert!(flat <= Lbfgs::<f64>::GRADIENT_TOLERANCE);
     }
 
     #[test]

@@ -110,6 +110,10 @@ pub enum OptimizerSpec {
         /// Pairs of differences remembered, at least 1. Default 10.
         #[serde(default = "ten")]
         history: usize,
+        /// It has converged where no element of the gradient is above this, or above what is 0 in its precision.
+        /// Default 0.
+        #[serde(default)]
+        tolerance: f64,
     },
 }
 
@@ -164,7 +168,7 @@ impl OptimizerSpec {
                 step_min: millionth(),
                 step_max: fifty(),
             },
-            "lbfgs" => Self::Lbfgs { history: ten() },
+            "lbfgs" => Self::Lbfgs { history: ten(), tolerance: 0.0 },
             _ => return None,
         })
     }
@@ -211,7 +215,7 @@ impl OptimizerSpec {
             Self::RmsProp { momentum, .. } => 1 + usize::from(*momentum != 0.0),
             Self::Adam { .. } | Self::AdamW { .. } | Self::Rprop { .. } => 2,
             // Pairs, and a direction, trial parameters and two gradients.
-            Self::Lbfgs { history } => history.saturating_mul(2).saturating_add(4),
+            Self::Lbfgs { history, .. } => history.saturating_mul(2).saturating_add(4),
         }
     }
 }

@@ -206,9 +206,9 @@ impl<'p, F: Real> Trainer<'p, F> {
     ) -> Result<Self> {
         check(&network, &settings)?;
         let parameters = network.params().len();
-        let (updater, rows) = if let OptimizerSpec::Lbfgs { history } = settings.optimizer {
+        let (updater, rows) = if let OptimizerSpec::Lbfgs { history, tolerance } = settings.optimizer {
             (
-                Updater::ByLineSearch(Lbfgs::new(history, parameters)),
+                Updater::ByLineSearch(Lbfgs::new(history, parameters).with_tolerance(tolerance)),
                 settings.batch_size.min(FULL_BATCH_BLOCK),
             )
         } else {

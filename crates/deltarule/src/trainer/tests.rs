@@ -235,7 +235,8 @@ fn lbfgs_takes_all_rows_and_resumes_to_the_same_bits() {
     let mut data = rows::<f64>();
     (data.code_width, data.codes) = (0, Vec::new());
     let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
-    let mut settings = TrainerSettings::new(loss, OptimizerSpec::Lbfgs { history: 5 }, 1.0, 37, 20);
+    let mut settings =
+        TrainerSettings::new(loss, OptimizerSpec::Lbfgs { history: 5, tolerance: 0.0 }, 1.0, 37, 20);
     settings.regularization.l2 = 0.01;
     let begin = || Trainer::new(&pool, network.build::<f64>(2).unwrap(), settings.clone()).unwrap();
     let mut whole = begin();
@@ -364,7 +365,7 @@ fn line_searches_are_looked_at_as_gradient_steps_are() {
         trainer.run("model", &data, None, &mut listen, &mut |_| None, &mut keep_nothing).unwrap();
         (told, trainer.into_network().params().to_vec())
     };
-    let lbfgs = OptimizerSpec::Lbfgs { history: 5 };
+    let lbfgs = OptimizerSpec::Lbfgs { history: 5, tolerance: 0.0 };
     let (looks, with) = run(lbfgs, true);
     let (silence, without) = run(lbfgs, false);
     assert_eq!(with, without);

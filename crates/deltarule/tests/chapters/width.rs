@@ -15,7 +15,13 @@ fn wider_layers_approximate_better() {
         let spec = NetworkSpec::new(1).dense(width, Activation::Tanh).dense(1, Activation::Identity);
         let loss = crate::squared_error(Activation::Identity);
         let best_of = |seed| {
-            let settings = TrainerSettings::new(loss, OptimizerSpec::Lbfgs { history: 20 }, 1.0, 101, 500);
+            let settings = TrainerSettings::new(
+                loss,
+                OptimizerSpec::Lbfgs { history: 20, tolerance: 0.0 },
+                1.0,
+                101,
+                500,
+            );
             let mut trainer = crate::trainer::<f64>(&pool, &spec, seed, settings);
             (2.0 * trainer.run_quietly(&rows).expect("finite numbers").cost).sqrt()
         };

@@ -401,7 +401,7 @@ impl<F: Real> Step<'_, F> {
             let a = std::slice::from_raw_parts_mut(kept.a.add(at), cells);
             if layer.activation == Activation::Softmax {
                 a.copy_from_slice(std::slice::from_raw_parts(kept.z.add(at), cells));
-                crate::activation_kernel::softmax_rows(pool.instruction_set(), layer.fan_out, a);
+                crate::softmax::softmax_rows(pool.instruction_set(), layer.fan_out, a);
             }
             let a = &*a;
             cost(OutputRows {

@@ -6,8 +6,25 @@ if TYPE_CHECKING:
     from ._core import DeltaruleError, __version__
     from ._files import load, save
     from ._mlp import MLPClassifier, MLPRegressor
+    from ._sklearn import from_sklearn, to_sklearn
+    from ._torch import from_torch, to_torch
+    from .plot import plot_decision_boundary, plot_gradient_flow, plot_history
 
-__all__ = ["DeltaruleError", "MLPClassifier", "MLPRegressor", "__version__", "load", "save"]
+__all__ = [
+    "DeltaruleError",
+    "MLPClassifier",
+    "MLPRegressor",
+    "__version__",
+    "from_sklearn",
+    "from_torch",
+    "load",
+    "plot_decision_boundary",
+    "plot_gradient_flow",
+    "plot_history",
+    "save",
+    "to_sklearn",
+    "to_torch",
+]
 
 # Where each name lives: scikit-learn is imported by whoever asks for an estimator, not by `import deltarule`.
 _HOMES = {
@@ -15,8 +32,15 @@ _HOMES = {
     "MLPClassifier": "._mlp",
     "MLPRegressor": "._mlp",
     "__version__": "._core",
+    "from_sklearn": "._sklearn",
+    "from_torch": "._torch",
     "load": "._files",
+    "plot_decision_boundary": ".plot",
+    "plot_gradient_flow": ".plot",
+    "plot_history": ".plot",
     "save": "._files",
+    "to_sklearn": "._sklearn",
+    "to_torch": "._torch",
 }
 
 

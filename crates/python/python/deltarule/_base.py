@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ._core import DeltaruleError, Mlp
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
+from ._training import asks_the_network, tell_callbacks, under_way
 
 Array = npt.NDArray[Any]
 # A matrix, or a sparse one's starts of rows, columns and numbers.
@@ -48,11 +49,20 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor have in common."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _parameters: ClassVar[list[str]]
     _score_name: str
     loss: str
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     best_loss_: float | None
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads the signature at each question, several times in a fit.
+        if "_parameters" not in cls.__dict__:
+            cls._parameters = super()._get_param_names()
+        names: list[str] = cls._parameters
+        return names
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_mlp")
@@ -61,6 +71,28 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The network as plain arrays and dictionaries: skops knows how to keep those.
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "_mlp" in state:
+            _, (said, task, inputs, outputs), left = self._mlp.__reduce__()
+            state["_mlp"] = {
+                "settings": said,
+                "task": task,
+                "inputs": inputs,
+                "outputs": outputs,
+                "left": left,
+            }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        network = state.get("_mlp")
+        if isinstance(network, dict):
+            mlp = Mlp(network["settings"], network["task"], network["inputs"], network["outputs"])
+            mlp.__setstate__(network["left"])
+            state = {**state, "_mlp": mlp}
+        super().__setstate__(state)
 
     @abstractmethod
     def _encoded(self, y: Array) -> Array:
@@ -120,8 +152,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             trains = True
             self._train(*ready, incremental)
         except Exception as error:
-            # What was learnt before stays. What a callback raises leaves what was learnt until then.
-            if not trains or isinstance(error, DeltaruleError):
+            # What was learnt before stays. What a callback raises leaves what was learnt until then, if there is anything.
+            if not trains or self.n_iter_ == 0 or isinstance(error, DeltaruleError):
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise
@@ -201,9 +233,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         return drawn
 
     def _begin(self, said: dict[str, str], start: list[Array]) -> None:
-        mlp = Mlp(said, self._task(), len(start[0]), len(start[-1]))
+        mlp = Mlp(said, self._task(), len(start[0]), len(start[-1]), start)
         self._take(mlp, len(start) // 2 + 1)
-        self.coefs_, self.intercepts_ = start[0::2], start[1::2]
 
     def _take(self, mlp: Mlp, layer_count: int) -> None:
         """A network that this estimator has not trained yet."""
@@ -298,22 +329,45 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         incremental: bool,
     ) -> None:
         self.n_iter_ = 0
+        self.converged_ = False
+        self.__dict__.pop("_findings", None)  # a diagnosis is of the training before
         rows = X.shape[0]
         X_val, y_val, weights_val = watched if watched is not None else (None, None, None)
+        goes_quietly = self._goes_quietly(watched is not None)
+        costs: list[float] = []
         try:
-            outcome = self._mlp.fit(
-                self._rows(X),
-                self._encoded(y),
-                weights,
-                epochs=1 if incremental else self.max_iter,
-                x_val=X_val,
-                y_val=y_val,
-                weight_val=weights_val,
-                on_epoch=lambda event: self._after_epoch(event, rows),
-            )
+            with under_way(self) as (network, rate):
+                self._rate = self._rate if rate is None else rate
+                outcome = network.fit(
+                    self._rows(X),
+                    self._encoded(y),
+                    weights,
+                    epochs=1 if incremental else self.max_iter,
+                    x_val=X_val,
+                    y_val=y_val,
+                    weight_val=weights_val,
+                    on_epoch=None if goes_quietly else lambda event: self._after_epoch(event, rows),
+                    rate_factor=None if rate is None else rate / self._base_rate,
+                    lends_network=asks_the_network(self.callbacks),
+                    plateau=self._plateau() if goes_quietly else None,
+                    costs=costs,
+                    keeps_last=incremental,
+                )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
             return
+        finally:
+            if costs:
+                self.n_iter_ += len(costs)
+                self.t_ += rows * len(costs)
+                self.loss_ = costs[-1]
+                self.loss_curve_ += costs
+                self.best_loss_ = min(costs) if self.best_loss_ is None else min(self.best_loss_, *costs)
+        if goes_quietly:
+            _, self._no_improvement, self.converged_ = outcome["plateau"]
+        self.converged_ = self.converged_ or outcome["reason"] == "converged"
+        if incremental and self.converged_ and self.early_stopping:
+            self._set_best()
         if outcome["reason"] == "epochs" and not incremental:
             limit = "iterations" if self.solver == "lbfgs" else "Maximum iterations"
             warnings.warn(
@@ -321,6 +375,23 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _goes_quietly(self, is_watched: bool) -> bool:
+        """Whether nobody is to be called when an epoch ends: the core itself knows when it is enough."""
+        has_own_rate = self.learning_rate != "constant" and self.solver not in ("adam", "lbfgs")
+        return not (is_watched or self.callbacks or self.verbose or has_own_rate)
+
+    def _plateau(self) -> tuple[float, float, float, int]:
+        patience = np.inf if self.solver == "lbfgs" else float(self.n_iter_no_change)
+        best = np.inf if self.best_loss_ is None else float(self.best_loss_)
+        return float(self.tol), patience, best, self._no_improvement
+
+    def _set_best(self) -> None:
+        """The best pass's weights, where passes were measured."""
+        _, _, left = self._mlp.__reduce__()
+        if "best" in left:
+            _, _, params, buffers = left["best"]
+            self._mlp.__setstate__({**left, "params": params, "buffers": buffers})
 
     def _after_epoch(self, event: dict[str, Any], rows: int) -> bool | float:
         """What scikit-learn does at the end of an epoch; true ends the training, a float changes the rate."""
@@ -335,14 +406,15 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self.validation_loss_curve_.append(figures["cost"])
         improves = self._improves(figures)
         self._no_improvement = 0 if improves else self._no_improvement + 1
-        # Each is called, whatever others say.
-        answers = [callback(event) for callback in self.callbacks or ()]
-        if any(answers):
+        ends, rate = tell_callbacks(self, event)
+        if ends:
             return True
         if self.solver == "lbfgs":
             return False
-        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that.
-        learning_rate = "constant" if self.solver == "adam" else self.learning_rate
+        # Adam's rate stays, whatever is said: scikit-learn's does, and code written for it counts on that. What a
+        # callback says counts.
+        learning_rate = "constant" if self.solver == "adam" or rate is not None else self.learning_rate
+        self._rate = self._rate if rate is None else rate
         if learning_rate == "invscaling":
             self._rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
         if self._no_improvement > self.n_iter_no_change:
@@ -355,10 +427,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     f"{self.n_iter_no_change} consecutive epochs. {then}"
                 )
             if stops:
+                self.converged_ = True
                 return True
             self._rate /= 5.0
             self._no_improvement = 0
-        return False if learning_rate == "constant" else self._rate / self._base_rate
+        is_new = rate is not None or learning_rate != "constant"
+        return self._rate / self._base_rate if is_new else False
 
     def _improves(self, figures: dict[str, float] | None) -> bool:
         if self.early_stopping and figures is not None:

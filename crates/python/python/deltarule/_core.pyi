@@ -18,7 +18,14 @@ class DeltaruleError(Exception): ...
 
 @final
 class Mlp:
-    def __new__(cls, settings: dict[str, str], task: str, inputs: int, outputs: int) -> Self: ...
+    def __new__(
+        cls,
+        settings: dict[str, str],
+        task: str,
+        inputs: int,
+        outputs: int,
+        start: list[npt.NDArray[np.float64]] | None = None,
+    ) -> Self: ...
     @property
     def settings(self) -> dict[str, str]: ...
     @property
@@ -41,6 +48,11 @@ class Mlp:
         y_val: npt.NDArray[Any] | None = None,
         weight_val: npt.NDArray[np.floating[Any]] | None = None,
         on_epoch: Callable[[dict[str, Any]], bool | float | None] | None = None,
+        rate_factor: float | None = None,
+        lends_network: bool = False,
+        keeps_last: bool = False,
+        plateau: tuple[float, float, float, int] | None = None,
+        costs: list[float] | None = None,
     ) -> dict[str, Any]: ...
     def predict(self, x: _Rows) -> npt.NDArray[np.floating[Any]]: ...
     def predict_few(self, x: object) -> npt.NDArray[np.floating[Any]] | None: ...

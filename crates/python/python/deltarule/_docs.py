@@ -36,8 +36,7 @@ shuffle : bool, default=True
 random_state : int, RandomState or None, default=None
     Where the start weights, the orders, and the split of early stopping come from.
 tol : float, default=1e-4
-    By how much an epoch must be better to count as better. Without effect on 'lbfgs', which ends where the gradient
-    is flat.
+    By how much an epoch must be better to count as better. 'lbfgs' ends where no element of the gradient is above it.
 verbose : bool, default=False
     Whether each epoch's loss is printed.
 warm_start : bool, default=False
@@ -49,7 +48,8 @@ nesterovs_momentum : bool, default=True
 early_stopping : bool or str, default=False
     Whether training ends, with the best epoch's weights, where the score on rows that are not trained on gets no
     better for `n_iter_no_change` epochs. A string names the score: {scores}. 'lbfgs' sets no rows apart and stops
-    by itself; with an `eval_set` it keeps the best iteration's weights. `partial_fit` takes it with an `eval_set`.
+    by itself; with an `eval_set` it keeps the best iteration's weights. `partial_fit` takes it with an `eval_set`, goes
+    on from pass to pass, and sets the best pass's weights when `converged_`.
 validation_fraction : float, default=0.1
     Share of the rows that early stopping sets apart, where `fit` is given no `eval_set`.
 beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8
@@ -65,8 +65,8 @@ _TAIL = """dropout : float or list of float, default=0.0
 normalization : {'batch', 'layer'} or None, default=None
     Normalisation before each hidden activation.
 callbacks : list of callable, default=None
-    Called with each epoch's event, a dict with 'epoch', 'cost', 'validation' and 'seconds'; one that returns True
-    ends the training.
+    Called with each epoch's event, a dict with 'epoch', 'cost', 'validation', 'model' and more; one that returns True
+    ends the training, one that returns a float sets the learning rate. See `deltarule.callbacks`, which has some.
 precision : {'f32', 'f64'}, default='f32'
     What training computes with.
 n_jobs : int, default=None
@@ -82,6 +82,10 @@ loss_curve_, validation_loss_curve_ : list of float
     Mean cost of each epoch, on training rows (without the penalty) and on rows that are measured on.
 validation_scores_, best_validation_score_ : list of float, float
     The score of early stopping; None without. Of a figure of which less is better, its negative.
+converged_ : bool
+    Whether more of the same would be in vain: `n_iter_no_change` epochs brought nothing, or 'lbfgs' came to its end.
+    False where `max_iter`, a callback or Ctrl-C ended the training. `partial_fit` says so after each pass, and leaves it
+    to the caller what to make of it.
 n_iter_, t_ : int
     Epochs of the last `fit`, and rows seen in all.
 n_layers_, n_outputs_ : int
@@ -94,8 +98,8 @@ n_features_in_, feature_names_in_ : int, ndarray of str
 Notes
 -----
 The same `random_state` draws the same start weights as scikit-learn's, and sets the same rows apart for early
-stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty, and of several targets
-their sum, not their mean; weighted rows count by their weight. Adam divides by √v̂ + ε with the bias-corrected v̂, as
+stopping; the order of rows within an epoch is another. `loss_curve_` is without the penalty (of 'lbfgs' with it), and
+of several targets their sum, not their mean; weighted rows count by their weight. Adam divides by √v̂ + ε with the bias-corrected v̂, as
 its paper does. Numbers are those of single precision unless `precision` says otherwise. A training that fails leaves
 the estimator as it was.
 

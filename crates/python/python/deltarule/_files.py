@@ -4,10 +4,9 @@ from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import LabelBinarizer
 
 from ._core import Mlp
-from ._mlp import MLPClassifier, MLPRegressor
+from ._mlp import MLPClassifier, MLPRegressor, classes_of
 
 
 def save(estimator: MLPClassifier | MLPRegressor, path: str | PathLike[str]) -> None:
@@ -80,8 +79,7 @@ def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
             labels = labels.astype(int)
         if mlp.task == "multilabel":
             labels = np.eye(mlp.outputs, dtype=int)
-        estimator._label_binarizer = LabelBinarizer().fit(labels)
-        estimator.classes_ = estimator._label_binarizer.classes_
+        estimator.classes_, estimator._kind = classes_of(labels)
     estimator._take(mlp, len(hidden) + 2)
     estimator.n_features_in_ = len(columns)
     if columns != [f"x{column}" for column in range(len(columns))]:

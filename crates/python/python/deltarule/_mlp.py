@@ -20,6 +20,22 @@ from ._parameters import CLASSIFIERS_SCORES, CONSTRAINTS, REGRESSORS_SCORES
 from ._questions import AnsweringMLP
 
 
+def classes_of(y: Array) -> tuple[Array, str]:
+    """The classes in order, and the core's name of what is learnt."""
+    if y.ndim == 1 and y.dtype.kind in "biuU":
+        classes = np.unique(y)
+        if 2 * len(classes) <= len(y):
+            return classes, "binary" if len(classes) <= 2 else "multiclass"
+    # scikit-learn looks longer: these may be anything, or numbers, of which it warns.
+    return known_to(LabelBinarizer().fit(y))
+
+
+def known_to(binarizer: LabelBinarizer) -> tuple[Array, str]:
+    """What :func:`classes_of` says of what scikit-learn's class was fitted on."""
+    kinds = {"multiclass": "multiclass", "multilabel-indicator": "multilabel"}
+    return binarizer.classes_, kinds.get(binarizer.y_type_, "binary")
+
+
 class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
@@ -60,7 +76,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         label_smoothing: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], bool | float | None]] | None = None,
         precision: str = "f32",
         n_jobs: int | None = None,
     ) -> None:
@@ -98,9 +114,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
     # ── targets ─────────────────────────────────────────────────────────────────────────────────────
 
     def _task(self) -> str:
-        return {"multiclass": "multiclass", "multilabel-indicator": "multilabel"}.get(
-            self._label_binarizer.y_type_, "binary"
-        )
+        return self._kind
 
     @property
     def out_activation_(self) -> str:
@@ -147,8 +161,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
+            self.classes_, self._kind = classes_of(y)
             return X, y
         classes = unique_labels(y)
         if self.warm_start and not incremental:
@@ -224,7 +237,7 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
             )
         if _check_partial_fit_first_call(self, classes):
             labels = y if type_of_target(y).startswith("multilabel") else classes
-            self._label_binarizer = LabelBinarizer().fit(labels)
+            _, self._kind = classes_of(np.asarray(labels))
         return self._fit(X, y, sample_weight, eval_set, incremental=True)
 
     def predict(self, X: Any) -> Array:
@@ -336,7 +349,7 @@ class MLPRegressor(RegressorMixin, AnsweringMLP):  # type: ignore[misc]
         quantile: float = 0.5,
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], bool | None]] | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], bool | float | None]] | None = None,
         precision: str = "f32",
         n_jobs: int | None = None,
     ) -> None:

@@ -123,7 +123,15 @@ def settings(
     if parameters["normalization"] is not None:
         said["normalization"] = parameters["normalization"]
     if solver == "lbfgs":
-        return {**said, "batch_size": "all", "lbfgs_history": "10", "schedule": "constant"}
+        # As scikit-learn has SciPy's L-BFGS take it.
+        tolerance = repr(float(parameters["tol"]))
+        lbfgs = {
+            "batch_size": "all",
+            "lbfgs_history": "10",
+            "lbfgs_tolerance": tolerance,
+            "schedule": "constant",
+        }
+        return {**said, **lbfgs}
     said["learning_rate"] = repr(float(learning_rate))
     said["schedule"] = "constant"
     if solver in ("momentum", "nesterov", "rmsprop"):

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import Array, BaseMLP
+from ._base import Array
+from ._repr import ShownMLP
 
 
 class Explanation:
@@ -39,7 +40,7 @@ class Explanation:
         return f"Explanation(cost={self.data['cost']:.4g}, {ledger['symbol']} = {ledger['value']:.4g})"
 
 
-class AnsweringMLP(BaseMLP):
+class AnsweringMLP(ShownMLP):
     """An estimator that answers."""
 
     classes_: Array
@@ -180,5 +181,7 @@ class AnsweringMLP(BaseMLP):
         weights = self._weights(y, sample_weight, X)
         X_val, y_val, _ = self._watched_rows(eval_set) or (None, None, None)
         told = self._mlp.diagnose(names, self._rows(X), self._encoded(y), weights, x_val=X_val, y_val=y_val)
+        # A notebook shows them with the estimator, until it is trained again. The caller's are the caller's.
+        self._findings = json.loads(told)
         findings: list[dict[str, Any]] = json.loads(told)
         return findings
