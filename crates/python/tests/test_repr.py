@@ -295,11 +295,18 @@ def test_scikit_learns_settings_and_diagrams_stay(fitted):
 def test_an_estimator_in_training_shows_itself(iris):
     htmls = []
 
-    def show(event):
-        htmls.append(model._repr_mimebundle_()["text/html"])
+    class Show:
+        def __init__(self, needs_network):
+            self.needs_network = needs_network
 
-    model = MLPClassifier(4, max_iter=2, callbacks=[show], early_stopping="cost")
+        def __call__(self, event):
+            htmls.append(model._repr_mimebundle_()["text/html"])
+
+    model = MLPClassifier(4, max_iter=2, callbacks=[Show(True)], early_stopping="cost")
     model.fit(*iris)
+    assert len(htmls) == 2 and "35 parameters" in Page(htmls[0]).text
+    htmls.clear()
+    model.set_params(callbacks=[Show(False)]).fit(*iris)
     assert len(htmls) == 2 and "in training" in Page(htmls[0]).text
     assert f"loss {model.loss_curve_[0]:.4g}" in Page(htmls[0]).text
     assert f"validation cost {-model.validation_scores_[0]:.4g}" in Page(htmls[0]).text
