@@ -208,6 +208,6 @@ impl Dense {
 }
 
 /// A batch's columns, which the network arranges before it asks for a gradient.
-fn columns_of<'a, F>(sparse: SparseInput<'a, F>) -> &'a SparseColumns<F> {
+fn columns_of<'a, F: Real>(sparse: SparseInput<'a, F>) -> &'a SparseColumns<F> {
     sparse.columns.expect("columns are arranged for a gradient")
 }

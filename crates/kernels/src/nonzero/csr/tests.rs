@@ -83,7 +83,7 @@ fn check<F: Real>(pool: &Pool, (batch, fan_in, fan_out): (usize, usize, usize), 
     weight_gradient_sparse(pool, &mut scratch, &columns, fan_out, &delta, total, &mut dw);
     assert_eq!(bits(&dw), bits(&dense), "{what}: dw");
     reference::transposed_product(fan_in, fan_out, 0, x, &delta, &mut dense);
-    dw.iter_mut().for_each(|dw| *dw = *dw * total);
+    dw.iter_mut().for_each(|dw| *dw *= total);
     near(&dw, &dense, batch);
 
     let rate = number(0.3);
