@@ -58,7 +58,7 @@ fn main() -> Result<()> {
             let mut workspace = network.workspace(measured.rows);
             network.forward(&pool, &mut workspace, &batch, Pass::Inference);
             let (_, a) = network.output(&workspace, measured.rows);
-            let errors = a.iter().zip(&measured.dense).map(|(a, &x)| (a - f(x)).abs());
+            let errors = a.iter().zip(measured.dense.iter()).map(|(a, &x)| (a - f(x)).abs());
             let (squares, most) = errors.fold((0.0, 0.0_f64), |(sum, most), e| (sum + e * e, most.max(e)));
             let rms = (squares / measured.rows as f64).sqrt();
             if rms < best.0 {

@@ -81,7 +81,7 @@ fn images() -> deltarule::Result<Vec<f32>> {
     config.set("keep_constant", "true")?;
     let prepared = prepare(&config)?;
     let encoder = Encoder::fit(&prepared.table, &prepared.split.train, &prepared.encoder)?;
-    Ok(encoder.encode::<f32>(&prepared.table, &prepared.split.train[..BATCH])?.dense)
+    Ok(encoder.encode::<f32>(&prepared.table, &prepared.split.train[..BATCH])?.dense.into_vec())
 }
 
 fn report(network: &Network<f32>, images: &[f32], threads: usize, as_json: bool) {

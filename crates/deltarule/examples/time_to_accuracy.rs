@@ -177,7 +177,7 @@ fn mnist(validation: bool) -> Result<(Dataset<f32>, Dataset<f32>), Box<dyn Error
     let encoder = Encoder::fit(&table, &train, &options)?;
     let encoded = |rows: &[u32]| -> deltarule::Result<Dataset<f32>> {
         let mut dataset = encoder.encode(&table, rows)?;
-        dataset.dense.iter_mut().for_each(|pixel| *pixel /= DEVIATION);
+        dataset.dense.to_mut().iter_mut().for_each(|pixel| *pixel /= DEVIATION);
         Ok(dataset)
     };
     Ok((encoded(&train)?, encoded(&told)?))

@@ -173,7 +173,7 @@ pub fn operations<F: Real>(network: &Network<F>, rows: usize) -> f64 {
 }
 
 /// Consecutive batches, over and over.
-struct Course<'d, F> {
+struct Course<'d, F: Real> {
     data: &'d Dataset<F>,
     batch_size: usize,
     learning_rate: f64,

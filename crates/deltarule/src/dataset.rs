@@ -5,6 +5,8 @@
 //! [`SparseRows`], which stay sparse into the first layer as well. A [`Batch`] borrows rows that lie together: either a
 //! range of the data set itself, or rows gathered into a [`BatchBuffer`] that was allocated once.
 
+use std::ops::Deref;
+
 use deltarule_kernels::{Pool, Real, gather_rows};
 pub use deltarule_kernels::{SparseRows, SparseView};
 use serde::{Deserialize, Serialize};
@@ -158,15 +160,18 @@ impl<F: Real> TargetsView<'_, F> {
     }
 }
 
-/// Encoded rows.
+/// Encoded rows that are all its own.
+pub type Dataset<F> = Samples<'static, F>;
+
+/// Encoded rows, whose numbers may lie in memory of somebody else: a [`Dataset`] where they do not.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dataset<F> {
+pub struct Samples<'a, F> {
     /// Number of rows.
     pub rows: usize,
     /// Numbers per row.
     pub dense_width: usize,
     /// `[rows × dense_width]`, row-major; empty where the numbers are in `sparse`.
-    pub dense: Vec<F>,
+    pub dense: Numbers<'a, F>,
     /// The numbers of rows that are mostly 0, instead of `dense`; rows of `dense_width` columns.
     pub sparse: Option<SparseRows<F>>,
     /// Codes per row.
@@ -177,6 +182,72 @@ pub struct Dataset<F> {
     pub targets: Targets<F>,
     /// One non-negative weight per row; `None` means 1 each.
     pub weights: Option<Vec<F>>,
+}
+
+/// Numbers of one's own, or lent ones.
+#[derive(Clone, Debug)]
+pub enum Numbers<'a, F> {
+    /// One's own.
+    Own(Vec<F>),
+    /// Somebody else's.
+    Lent(&'a [F]),
+}
+
+impl<F> Deref for Numbers<'_, F> {
+    type Target = [F];
+
+    fn deref(&self) -> &[F] {
+        match self {
+            Self::Own(numbers) => numbers,
+            Self::Lent(numbers) => numbers,
+        }
+    }
+}
+
+impl<F: Clone> Numbers<'_, F> {
+    /// The numbers as one's own: lent ones are copied.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<F> {
+        match self {
+            Self::Own(numbers) => numbers,
+            Self::Lent(numbers) => numbers.to_vec(),
+        }
+    }
+
+    /// The numbers to change: lent ones are copied first.
+    pub fn to_mut(&mut self) -> &mut Vec<F> {
+        if let Self::Lent(numbers) = self {
+            *self = Self::Own(numbers.to_vec());
+        }
+        match self {
+            Self::Own(numbers) => numbers,
+            Self::Lent(_) => unreachable!("they were copied"),
+        }
+    }
+}
+
+impl<F> FromIterator<F> for Numbers<'_, F> {
+    fn from_iter<I: IntoIterator<Item = F>>(numbers: I) -> Self {
+        Self::Own(numbers.into_iter().collect())
+    }
+}
+
+impl<F> From<Vec<F>> for Numbers<'_, F> {
+    fn from(numbers: Vec<F>) -> Self {
+        Self::Own(numbers)
+    }
+}
+
+impl<F: PartialEq> PartialEq for Numbers<'_, F> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<F: PartialEq, const N: usize> PartialEq<[F; N]> for Numbers<'_, F> {
+    fn eq(&self, other: &[F; N]) -> bool {
+        **self == other[..]
+    }
 }
 
 /// Rows that lie together, borrowed.
@@ -248,13 +319,7 @@ impl<F: Real> Dataset<F> {
     /// Where the lengths do not agree: `dense` must hold a whole number of rows, one for each target.
     #[must_use]
     pub fn from_dense(dense_width: usize, dense: Vec<F>, targets: Targets<F>) -> Self {
-        let rows = match &targets {
-            Targets::Values { outputs, values } => values.len() / outputs,
-            Targets::Classes { codes, .. } => codes.len(),
-        };
-        assert_eq!(dense.len(), rows * dense_width, "dense holds one row per target");
-        let codes = Vec::new();
-        Self { rows, dense_width, dense, sparse: None, code_width: 0, codes, targets, weights: None }
+        Self::of(dense_width, Numbers::Own(dense), targets)
     }
 
     /// A data set of sparse rows, all of weight 1. A network that takes them begins with a dense layer.
@@ -277,6 +342,35 @@ impl<F: Real> Dataset<F> {
         dataset.dense_width = sparse.columns();
         dataset.sparse = Some(sparse);
         dataset
+    }
+}
+
+impl<'a, F: Real> Samples<'a, F> {
+    /// Rows of numbers that lie in somebody else's memory and are not copied, all of weight 1.
+    ///
+    /// ```
+    /// use deltarule::dataset::{Samples, Targets};
+    ///
+    /// let x = [0.0_f32, 1.0, 2.0, 3.0];
+    /// let rows = Samples::lent(2, &x, Targets::Classes { classes: 2, codes: vec![1, 0] });
+    /// assert!(std::ptr::eq(rows.range(0, 2).dense, &x[..]));
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Dataset::from_dense`].
+    #[must_use]
+    pub fn lent(dense_width: usize, dense: &'a [F], targets: Targets<F>) -> Self {
+        Self::of(dense_width, Numbers::Lent(dense), targets)
+    }
+
+    fn of(dense_width: usize, dense: Numbers<'a, F>, targets: Targets<F>) -> Self {
+        let rows = match &targets {
+            Targets::Values { outputs, values } => values.len() / outputs,
+            Targets::Classes { codes, .. } => codes.len(),
+        };
+        assert_eq!(dense.len(), rows * dense_width, "dense holds one row per target");
+        let codes = Vec::new();
+        Self { rows, dense_width, dense, sparse: None, code_width: 0, codes, targets, weights: None }
     }
 
     /// The rows from `from` up to `to`, without a copy.
@@ -306,14 +400,14 @@ impl<F: Real> Dataset<F> {
 
 /// Room for one batch of gathered rows.
 #[derive(Clone, Debug)]
-pub struct BatchBuffer<F> {
+pub struct BatchBuffer<F: Real> {
     rows: Dataset<F>,
 }
 
 impl<F: Real> BatchBuffer<F> {
     /// Room for up to `batch_size` rows like those of `dataset`. This is the only allocation.
     #[must_use]
-    pub fn new(dataset: &Dataset<F>, batch_size: usize) -> Self {
+    pub fn new(dataset: &Samples<'_, F>, batch_size: usize) -> Self {
         let targets = match &dataset.targets {
             Targets::Values { outputs, .. } => {
                 Targets::Values { outputs: *outputs, values: vec![F::ZERO; batch_size * outputs] }
@@ -329,7 +423,7 @@ impl<F: Real> BatchBuffer<F> {
         let rows = Dataset {
             rows: batch_size,
             dense_width: dataset.dense_width,
-            dense: vec![F::ZERO; cells],
+            dense: vec![F::ZERO; cells].into(),
             sparse: dataset.sparse.as_ref().map(room),
             code_width: dataset.code_width,
             codes: vec![0; batch_size * dataset.code_width],
@@ -343,12 +437,12 @@ impl<F: Real> BatchBuffer<F> {
     ///
     /// # Panics
     /// Where `order` is longer than the buffer, or names a row that does not exist.
-    pub fn gather(&mut self, pool: &Pool, dataset: &Dataset<F>, order: &[u32]) -> Batch<'_, F> {
+    pub fn gather(&mut self, pool: &Pool, dataset: &Samples<'_, F>, order: &[u32]) -> Batch<'_, F> {
         let (width, code_width) = (dataset.dense_width, dataset.code_width);
         match (&mut self.rows.sparse, &dataset.sparse) {
             (Some(sparse), Some(from)) => sparse.gather(from, order),
             (None, None) => {
-                let dense = &mut self.rows.dense[..order.len() * width];
+                let dense = &mut self.rows.dense.to_mut()[..order.len() * width];
                 gather_rows(pool, &dataset.dense, width, order, dense);
             }
             _ => unreachable!("the buffer was made for this data set"),

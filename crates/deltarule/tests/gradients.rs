@@ -162,7 +162,7 @@ fn a_cost_that_is_no_number_does_not_pass() {
     let mut data = rows(2, Cost::SquaredError, 1);
     let none = Regularization::default();
     assert!(check(&pool, &network, &loss, &none, data.range(0, 6), Pass::Inference, usize::MAX).passed());
-    data.dense[0] = f64::NAN;
+    data.dense.to_mut()[0] = f64::NAN;
     assert!(!check(&pool, &network, &loss, &none, data.range(0, 6), Pass::Inference, usize::MAX).passed());
 }
 

@@ -1,6 +1,6 @@
 //! NumPy's arrays as the library's rows, and back.
 
-use deltarule::dataset::{Dataset, Embedded, InputShape, Targets};
+use deltarule::dataset::{Embedded, InputShape, Samples, Targets};
 use deltarule::{Real, Task};
 use numpy::{
     Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
@@ -122,14 +122,13 @@ impl Inputs {
     }
 }
 
-/// Rows to learn from or to be measured on.
-pub fn dataset<F: Number>(
+/// Rows to learn from or to be measured on; a matrix is not copied.
+pub fn samples<'r, F: Number>(
     widths: &Widths,
-    x: &Bound<'_, PyAny>,
+    x: &'r mut Rows<'_, F>,
     y: &Bound<'_, PyAny>,
     weight: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Dataset<F>> {
-    let x = Rows::<F>::taken(x, &widths.input)?;
+) -> PyResult<Samples<'r, F>> {
     let rows = x.count();
     let targets = if widths.task == Task::Multiclass {
         let codes: PyReadonlyArray1<'_, u32> = y
@@ -152,9 +151,9 @@ pub fn dataset<F: Number>(
     if of_targets != rows {
         return Err(PyValueError::new_err(format!("y: expected {rows} rows as in x, got {of_targets}")));
     }
-    let mut dataset = x.dataset(&widths.input, targets)?;
-    dataset.weights = weight.map(|weight| weights(weight, rows)).transpose()?;
-    Ok(dataset)
+    let mut samples = x.samples(&widths.input, targets)?;
+    samples.weights = weight.map(|weight| weights(weight, rows)).transpose()?;
+    Ok(samples)
 }
 
 /// Numbers as an array of that shape.

@@ -45,7 +45,7 @@ impl Encoder {
             self.recipes.encode_features::<F>(&columns, &rows)
         });
         let data = data.map_err(|error| of_table(&error))?;
-        let dense = owned(py, data.dense, &[data.rows, data.dense_width])?;
+        let dense = owned(py, data.dense.into_vec(), &[data.rows, data.dense_width])?;
         Ok((dense, owned(py, data.codes, &[data.rows, data.code_width])?))
     }
 }

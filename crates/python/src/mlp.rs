@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use deltarule::config::{Config, resolve};
-use deltarule::dataset::{Batch, Dataset};
+use deltarule::dataset::{Batch, Samples};
 use deltarule::event::{EndReason, Event, Figures, Observer};
 use deltarule::explain::{Parameter, Question, Reach};
 use deltarule::health::Record;
@@ -20,7 +20,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::arrays::{self, Inputs, Number, Widths, dataset, shaped};
+use crate::arrays::{self, Inputs, Number, Widths, samples, shaped};
 use crate::encoder::Encoder;
 use crate::errors::{of_training, to_python};
 use crate::left;
@@ -198,9 +198,11 @@ impl Mlp {
             record: Record::default(),
         };
         let (outcome, watch) = in_precision!(&mut self.state, standing => {
-            let train = dataset(widths, x, y, weight)?;
-            let watched = match (x_val, y_val) {
-                (Some(x), Some(y)) => Some(dataset(widths, x, y, weight_val)?),
+            let mut x = Rows::taken(x, &widths.input)?;
+            let mut x_val = x_val.map(|x| Rows::taken(x, &widths.input)).transpose()?;
+            let train = samples(widths, &mut x, y, weight)?;
+            let watched = match (&mut x_val, y_val) {
+                (Some(x), Some(y)) => Some(samples(widths, x, y, weight_val)?),
                 (None, None) => None,
                 _ => return Err(PyValueError::new_err("x_val and y_val go together")),
             };
@@ -354,9 +356,11 @@ impl Mlp {
             .map_err(|error| to_python(&error))?;
         let config = &self.config;
         in_precision!(&self.state, standing => {
-            let train = dataset(widths, x, y, weight)?;
-            let watched = match (x_val, y_val) {
-                (Some(x), Some(y)) => Some(dataset(widths, x, y, None)?),
+            let mut x = Rows::taken(x, &widths.input)?;
+            let mut x_val = x_val.map(|x| Rows::taken(x, &widths.input)).transpose()?;
+            let train = samples(widths, &mut x, y, weight)?;
+            let watched = match (&mut x_val, y_val) {
+                (Some(x), Some(y)) => Some(samples(widths, x, y, None)?),
                 _ => None,
             };
             let network = &standing.network;
@@ -474,8 +478,8 @@ impl<F: Number> Standing<F> {
         config: &Config,
         task: Task,
         pool: &Pool,
-        train: &Dataset<F>,
-        watched: Option<&Dataset<F>>,
+        train: &Samples<'_, F>,
+        watched: Option<&Samples<'_, F>>,
         epochs: u64,
         watch: &Watch,
         record: &mut Record,

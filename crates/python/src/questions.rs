@@ -2,7 +2,7 @@
 //! training. The library answers; here rows become tables, and answers JSON.
 
 use deltarule::config::{Config, resolve};
-use deltarule::dataset::Dataset;
+use deltarule::dataset::Samples;
 use deltarule::encoder::Encoder as Recipes;
 use deltarule::error::ErrorKind;
 use deltarule::event::{Event, Observer};
@@ -128,8 +128,8 @@ pub fn diagnose<F: Real>(
     encoder: &Recipes,
     network: &Network<F>,
     record: &mut Record,
-    train: &Dataset<F>,
-    watched: Option<&Dataset<F>>,
+    train: &Samples<'_, F>,
+    watched: Option<&Samples<'_, F>>,
 ) -> Result<String> {
     let loss = resolve::loss(config)?;
     record.observe(&Event::Surveyed { survey: Survey::of(pool, encoder, &loss, train) });

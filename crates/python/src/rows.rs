@@ -1,7 +1,7 @@
 //! Rows as Python hands them over: a matrix, alone or with one of codes beside it, or the three arrays of one in compressed
 //! sparse rows.
 
-use deltarule::dataset::{Batch, Dataset, InputShape, SparseRows, Targets, TargetsView};
+use deltarule::dataset::{Batch, InputShape, Samples, SparseRows, Targets, TargetsView};
 use numpy::{Element, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -54,16 +54,19 @@ impl<'py, F: Number> Rows<'py, F> {
         Ok(Batch { rows: self.count(), dense, sparse, codes, targets, weights: None })
     }
 
-    /// A data set of them.
-    pub fn dataset(self, shape: &InputShape, targets: Targets<F>) -> PyResult<Dataset<F>> {
+    /// As rows to learn from: a matrix is not copied, and sparse rows are taken out.
+    pub fn samples(&mut self, shape: &InputShape, targets: Targets<F>) -> PyResult<Samples<'_, F>> {
         Ok(match self {
-            Self::Matrix(matrix) => Dataset::from_dense(shape.dense, matrix.as_slice()?.to_vec(), targets),
-            Self::Encoded(matrix, codes) => Dataset {
+            Self::Matrix(matrix) => Samples::lent(shape.dense, matrix.as_slice()?, targets),
+            Self::Encoded(matrix, codes) => Samples {
                 code_width: shape.codes(),
                 codes: codes.as_slice()?.to_vec(),
-                ..Dataset::from_dense(shape.dense, matrix.as_slice()?.to_vec(), targets)
+                ..Samples::lent(shape.dense, matrix.as_slice()?, targets)
             },
-            Self::Sparse(sparse) => Dataset::from_sparse(sparse, targets),
+            Self::Sparse(sparse) => {
+                let nothing = SparseRows::new(sparse.columns(), vec![0], Vec::new(), Vec::new());
+                Samples::from_sparse(std::mem::replace(sparse, nothing), targets)
+            }
         })
     }
 }

@@ -476,3 +476,30 @@ def test_examples_in_docstrings(name, tmp_path, monkeypatch):
         warnings.simplefilter("ignore")
         outcome = doctest.testmod(importlib.import_module(f"deltarule.{name}"))
     assert outcome.attempted >= 2 and outcome.failed == 0
+
+
+MEASURE = """
+import resource
+import numpy as np
+from deltarule import MLPRegressor
+
+def held():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+X = np.ones((1_000_000, 32), dtype=np.float32)
+y = np.ones(len(X), dtype=np.float32)
+model = MLPRegressor(hidden_layer_sizes=2, max_iter=1, batch_size=1000, n_jobs=1).fit(X[:1000], y[:1000])
+before = held()
+model.fit(X, y)
+print(X.nbytes / 2**20, held() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB there alone")
+def test_rows_of_the_networks_precision_are_trained_on_where_they_lie():
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MEASURE], check=True, capture_output=True, text=True
+    )
+    size, fitting = map(float, told.stdout.split())
+    # Beside the rows: targets, the order of rows, a batch.
+    assert fitting < 0.15 * size

@@ -382,6 +382,7 @@ impl Encoder {
         let matrix = matrix::encode(&self.stored.features, widths, table, rows)?;
         let (dense, codes) = (matrix.dense, matrix.codes);
         let rows = rows.len();
+        let dense = dense.into();
         Ok(Dataset { rows, dense_width, dense, sparse: None, code_width, codes, targets, weights })
     }
 

@@ -93,7 +93,7 @@ fn a_column_of_bytes_is_encoded_alike_one_by_one_and_in_bulk() {
     assert_eq!(bulk.dense_width, 7);
     for row in [0, 1, 255, 599] {
         let single = encoder.encode::<f32>(&table, &[row]).unwrap();
-        assert_eq!(single.dense, bulk.dense[row as usize * 7..][..7]);
+        assert_eq!(single.dense[..], bulk.dense[row as usize * 7..][..7]);
     }
 }
 

@@ -151,7 +151,7 @@ fn rows_of<F: Real, G: Real>(data: &Dataset<F>, rows: &[usize]) -> Dataset<G> {
     Dataset {
         rows: rows.len(),
         dense_width: data.dense_width,
-        dense: numbers(&data.dense, dense_width),
+        dense: numbers(&data.dense, dense_width).into(),
         sparse,
         code_width: data.code_width,
         codes: codes(&data.codes, data.code_width),

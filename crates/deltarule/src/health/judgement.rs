@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::survey::{constant_cost, constants};
 use super::telemetry::rounded;
-use crate::dataset::Dataset;
+use crate::dataset::Samples;
 use crate::event::null_is_nan;
 use crate::loss::Loss;
 use crate::network::{Inference, Network};
@@ -60,11 +60,11 @@ impl Judgement {
         pool: &Pool,
         loss: &Loss,
         network: &Network<F>,
-        train: &Dataset<F>,
-        validation: Option<&Dataset<F>>,
+        train: &Samples<'_, F>,
+        validation: Option<&Samples<'_, F>>,
     ) -> Self {
         let constants = constants(loss, train);
-        let part = |rows: &Dataset<F>| Part::of(pool, loss, network, train, &constants, rows);
+        let part = |rows: &Samples<'_, F>| Part::of(pool, loss, network, train, &constants, rows);
         Self { train: part(train), validation: validation.filter(|rows| rows.rows > 0).map(part) }
     }
 }
@@ -74,9 +74,9 @@ impl Part {
         pool: &Pool,
         loss: &Loss,
         network: &Network<F>,
-        train: &Dataset<F>,
+        train: &Samples<'_, F>,
         constants: &[f64],
-        all: &Dataset<F>,
+        all: &Samples<'_, F>,
     ) -> Self {
         let outputs = network.outputs();
         let count = all.rows.min(ROWS);

@@ -7,7 +7,7 @@ use deltarule_kernels::{Activation, Pool, Real};
 use serde::{Deserialize, Serialize};
 
 use super::telemetry::rounded;
-use crate::dataset::{Dataset, Targets, TargetsView};
+use crate::dataset::{Samples, Targets, TargetsView};
 use crate::encoder::Encoder;
 use crate::event::null_is_nan;
 use crate::loss::{Cost, Loss};
@@ -93,7 +93,7 @@ pub struct SingleColumn {
 impl Survey {
     /// Looks at encoded training rows.
     #[must_use]
-    pub fn of<F: Real>(pool: &Pool, encoder: &Encoder, loss: &Loss, train: &Dataset<F>) -> Self {
+    pub fn of<F: Real>(pool: &Pool, encoder: &Encoder, loss: &Loss, train: &Samples<'_, F>) -> Self {
         let names = encoder.feature_columns();
         let columns = names.len().max(1);
         let most = (CELLS / columns).clamp(256, ROWS).min(train.rows);
@@ -119,7 +119,7 @@ enum Head {
     Numbers(Vec<f64>),
 }
 
-fn heads<F: Real>(task: Task, train: &Dataset<F>, rows: &[usize]) -> Vec<Head> {
+fn heads<F: Real>(task: Task, train: &Samples<'_, F>, rows: &[usize]) -> Vec<Head> {
     match &train.targets {
         Targets::Classes { codes, .. } => vec![Head::Classes(rows.iter().map(|&row| codes[row]).collect())],
         Targets::Values { outputs, values } => (0..(*outputs).min(HEADS))
@@ -150,7 +150,7 @@ enum Entry {
 impl Columns {
     /// Of a column that the encoder makes several numbers of: the categories that they stand for, where they take few
     /// values together, else their sum, since the pieces of a piecewise encoding grow together.
-    fn of<F: Real>(encoder: &Encoder, train: &Dataset<F>, rows: &[usize]) -> Self {
+    fn of<F: Real>(encoder: &Encoder, train: &Samples<'_, F>, rows: &[usize]) -> Self {
         let shape = encoder.input_shape();
         let origins = encoder.feature_origins();
         let mut features: Vec<Vec<usize>> = vec![Vec::new(); encoder.feature_columns().len()];
@@ -383,7 +383,7 @@ fn out_of_reach<F: Real>(f: Activation, targets: &Targets<F>) -> f64 {
 }
 
 /// The best constant of each output before its activation, as far as that reaches it.
-pub(super) fn constants<F: Real>(loss: &Loss, train: &Dataset<F>) -> Vec<f64> {
+pub(super) fn constants<F: Real>(loss: &Loss, train: &Samples<'_, F>) -> Vec<f64> {
     let outputs = train.targets.outputs();
     let weight = |row: usize| train.weights.as_ref().map_or(1.0, |weights| weights[row].to_f64());
     let total = train.total_weight().max(f64::MIN_POSITIVE);
@@ -432,9 +432,9 @@ fn before_activation(f: Activation, a: f64) -> f64 {
 pub(super) fn constant_cost<F: Real>(
     pool: &Pool,
     loss: &Loss,
-    train: &Dataset<F>,
+    train: &Samples<'_, F>,
     constants: &[f64],
-    rows: &Dataset<F>,
+    rows: &Samples<'_, F>,
 ) -> f64 {
     debug_assert_eq!(constants.len(), train.targets.outputs(), "one constant for each output");
     const BLOCK: usize = 512;
@@ -457,7 +457,7 @@ pub(super) fn constant_cost<F: Real>(
 }
 
 /// Mean cost where every row is predicted perfectly.
-fn floor<F: Real>(loss: &Loss, train: &Dataset<F>) -> f64 {
+fn floor<F: Real>(loss: &Loss, train: &Samples<'_, F>) -> f64 {
     let entropy = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
     let (smoothing, outputs) = (loss.label_smoothing(), train.targets.outputs() as f64);
     match (loss.cost(), train.targets.range(0, train.rows)) {
@@ -479,6 +479,7 @@ fn floor<F: Real>(loss: &Loss, train: &Dataset<F>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Dataset;
 
     #[test]
     fn a_column_is_tried_on_rows_that_its_table_was_not_made_of() {

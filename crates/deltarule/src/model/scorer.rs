@@ -15,7 +15,7 @@ use crate::task::Task;
 
 /// Rows with known targets that one network after another is scored on.
 #[derive(Clone, Debug)]
-pub struct Scorer<'e, F> {
+pub struct Scorer<'e, F: Real> {
     encoder: &'e Encoder,
     loss: Loss,
     rows: Dataset<F>,

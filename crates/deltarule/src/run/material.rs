@@ -15,7 +15,7 @@ use crate::table::Table;
 use crate::trainer::{Trainer, TrainerSettings};
 
 /// Encoder, rows, cost and layers of one split.
-pub(crate) struct Material<F> {
+pub(crate) struct Material<F: Real> {
     /// Fitted on the split's training rows.
     pub encoder: Encoder,
     /// Those rows in the split's order, with the weights of their classes.

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use deltarule::activation::Activation;
-//! use deltarule::dataset::{Dataset, Targets};
+//! use deltarule::dataset::{Samples, Targets};
 //! use deltarule::loss::{Cost, Loss};
 //! use deltarule::network::NetworkSpec;
 //! use deltarule::optimizer::OptimizerSpec;
@@ -43,7 +43,7 @@ use std::ops::Range;
 use deltarule_kernels::{Buffer, Pool, Real};
 
 use crate::activation;
-use crate::dataset::{Batch, Dataset};
+use crate::dataset::{Batch, Samples};
 use crate::error::{ErrorKind, Result};
 use crate::health::telemetry::LayerHealth;
 use crate::layer::{Layer, Pass};
@@ -369,7 +369,7 @@ impl<'p, F: Real> Trainer<'p, F> {
     /// of [`FULL_BATCH_BLOCK`] whose gradients are added in order.
     fn line_search_step(
         &mut self,
-        data: &Dataset<F>,
+        data: &Samples<'_, F>,
         mut probe: Option<&mut Probe<F>>,
     ) -> (f64, bool, Option<(f64, Vec<LayerHealth>)>) {
         let Self { pool, network, settings, ws, grads, updater, regularized, spare, .. } = self;

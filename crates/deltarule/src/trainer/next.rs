@@ -4,7 +4,7 @@ use deltarule_kernels::Real;
 
 use super::Trainer;
 use super::run::Batches;
-use crate::dataset::Dataset;
+use crate::dataset::Samples;
 
 /// A step that is about to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ impl<F: Real> Trainer<'_, F> {
     /// ```
     /// use deltarule::Pool;
     /// use deltarule::activation::Activation;
-    /// use deltarule::dataset::{Dataset, Targets};
+    /// use deltarule::dataset::{Samples, Targets};
     /// use deltarule::loss::{Cost, Loss};
     /// use deltarule::network::NetworkSpec;
     /// use deltarule::optimizer::OptimizerSpec;
@@ -50,7 +50,7 @@ impl<F: Real> Trainer<'_, F> {
     /// # Ok::<(), deltarule::Error>(())
     /// ```
     #[must_use]
-    pub fn next_step(&self, data: &Dataset<F>) -> Option<NextStep> {
+    pub fn next_step(&self, data: &Samples<'_, F>) -> Option<NextStep> {
         if data.rows == 0 || self.searches_lines() {
             return None;
         }

@@ -7,7 +7,7 @@ use deltarule_kernels::Real;
 
 use super::run::Batches;
 use super::{Snapshot, Trainer};
-use crate::dataset::{Batch, Dataset};
+use crate::dataset::{Batch, Samples};
 use crate::error::{Error, ErrorKind};
 
 /// A phase and what in it was not finite.
@@ -24,7 +24,7 @@ impl<F: Real> Trainer<'_, F> {
         good: Option<&Snapshot<'static, F>>,
         batches: &mut Batches<'_, F>,
         steps_per_epoch: u64,
-        data: &Dataset<F>,
+        data: &Samples<'_, F>,
     ) -> Error {
         let failed_at = self.at.step;
         let Some(good) = good else {

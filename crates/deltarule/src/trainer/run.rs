@@ -7,7 +7,7 @@ use deltarule_kernels::{Pool, Real};
 use super::probe::Probe;
 use super::{Snapshot, Trainer, Updater};
 use crate::control::{Control, Controller, Unattended};
-use crate::dataset::{Batch, BatchBuffer, Dataset};
+use crate::dataset::{Batch, BatchBuffer, Samples};
 use crate::error::{ErrorKind, Result};
 use crate::event::{EndReason, Event, Figures, Observer, Silent};
 use crate::health::telemetry::{LayerHealth, LayerOutline};
@@ -64,9 +64,9 @@ pub struct Outcome {
 }
 
 /// Rows in the order of one epoch, cut into batches.
-pub(super) struct Batches<'d, F> {
+pub(super) struct Batches<'d, F: Real> {
     pool: &'d Pool,
-    data: &'d Dataset<F>,
+    data: &'d Samples<'d, F>,
     batch_size: usize,
     /// Empty where rows are taken as they lie.
     order: Vec<u32>,
@@ -74,7 +74,7 @@ pub(super) struct Batches<'d, F> {
 }
 
 impl<'d, F: Real> Batches<'d, F> {
-    pub(super) fn new(pool: &'d Pool, data: &'d Dataset<F>, batch_size: usize, shuffled: bool) -> Self {
+    pub(super) fn new(pool: &'d Pool, data: &'d Samples<'d, F>, batch_size: usize, shuffled: bool) -> Self {
         let batch_size = batch_size.min(data.rows);
         let gathered = shuffled.then(|| BatchBuffer::new(data, batch_size));
         let order = if shuffled { vec![0; data.rows] } else { Vec::new() };
@@ -170,7 +170,7 @@ impl<'p, F: Real> Trainer<'p, F> {
     ///
     /// # Errors
     /// As [`Trainer::run`].
-    pub fn run_quietly(&mut self, data: &Dataset<F>) -> Result<Outcome> {
+    pub fn run_quietly(&mut self, data: &Samples<'_, F>) -> Result<Outcome> {
         self.run("model", data, None, &mut Silent, &mut Unattended, &mut |_, _| Ok(None))
     }
 
@@ -192,7 +192,7 @@ impl<'p, F: Real> Trainer<'p, F> {
     pub fn run(
         &mut self,
         part: &str,
-        data: &Dataset<F>,
+        data: &Samples<'_, F>,
         mut validate: Option<&mut Validation<'_, F>>,
         observer: &mut dyn Observer,
         controller: &mut dyn Controller,
@@ -267,7 +267,7 @@ impl<'p, F: Real> Trainer<'p, F> {
     /// The next step of the epoch. Returns whether no descent is left.
     fn advance(
         &mut self,
-        data: &Dataset<F>,
+        data: &Samples<'_, F>,
         batches: &mut Batches<'_, F>,
         steps_per_epoch: u64,
         good: &mut Option<Snapshot<'static, F>>,
@@ -311,7 +311,7 @@ impl<'p, F: Real> Trainer<'p, F> {
     }
 
     /// A line search, looked at where a look is due: the mean cost after it, and whether no descent is left.
-    fn search_and_tell(&mut self, data: &Dataset<F>, observer: &mut dyn Observer) -> (f64, bool) {
+    fn search_and_tell(&mut self, data: &Samples<'_, F>, observer: &mut dyn Observer) -> (f64, bool) {
         let mut probe = self.due_probe();
         let (mean, converged, look) = self.line_search_step(data, probe.as_mut());
         if let Some(probe) = probe {
@@ -484,7 +484,7 @@ impl<'p, F: Real> Trainer<'p, F> {
     }
 }
 
-fn require_weight<F: Real>(data: &Dataset<F>) -> Result<()> {
+fn require_weight<F: Real>(data: &Samples<'_, F>) -> Result<()> {
     if data.rows > 0 && data.total_weight() > 0.0 {
         return Ok(());
     }

@@ -2,7 +2,7 @@ use deltarule_kernels::{Activation, Pool, Real};
 
 use super::*;
 use crate::control::Control;
-use crate::dataset::{Embedded, InputShape, Targets};
+use crate::dataset::{Dataset, Embedded, InputShape, Targets};
 use crate::event::{EndReason, Event, Silent};
 use crate::loss::Cost;
 use crate::network::{LayerSpec, NetworkSpec};
@@ -122,7 +122,7 @@ fn a_divergence_is_named_by_step_phase_and_layer() {
     let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
     let settings = TrainerSettings::new(loss, OptimizerSpec::GradientDescent, 1e20, 4, 50);
     let mut trainer = Trainer::new(&pool, network.build::<f32>(1).unwrap(), settings).unwrap();
-    let numbers = rows::<f32>().dense;
+    let numbers = rows::<f32>().dense.into_vec();
     let targets = Targets::Values { outputs: 1, values: (0..37).map(|i| i as f32).collect() };
     let error = trainer.run_quietly(&Dataset::from_dense(3, numbers, targets)).unwrap_err();
     let ErrorKind::NonFinite { step, phase, layer, .. } = error.kind() else { panic!("{error}") };
@@ -137,7 +137,7 @@ fn a_divergence_is_found_without_a_copy_of_the_state_too() {
     let spec = NetworkSpec::new(3).dense(4, Activation::Relu).dense(1, Activation::Identity);
     let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
     let targets = Targets::Values { outputs: 1, values: (0..37).map(|i| i as f32).collect() };
-    let data = Dataset::from_dense(3, rows::<f32>().dense, targets);
+    let data = Dataset::from_dense(3, rows::<f32>().dense.into_vec(), targets);
     for (rate, optimizer) in [(1e20, "gradient_descent"), (1e38, "gradient_descent"), (1e20, "momentum")] {
         let optimizer = OptimizerSpec::by_name(optimizer).unwrap();
         let settings =
