@@ -478,6 +478,18 @@ def test_examples_in_docstrings(name, tmp_path, monkeypatch):
     assert outcome.attempted >= 2 and outcome.failed == 0
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_it_ends_where_it_ends_when_somebody_is_called_at_each_epoch(solver):
+    X, y = load_iris(return_X_y=True)
+    parameters = {"solver": solver, "tol": 3e-3, "n_iter_no_change": 3, "random_state": 1}
+    quiet = MLPClassifier(**parameters).fit(X, y)
+    heard = []
+    told = MLPClassifier(**parameters, callbacks=[heard.append]).fit(X, y)
+    assert len(heard) == told.n_iter_ < 200 and told.converged_
+    for name in ("n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "converged_", "_no_improvement"):
+        assert getattr(quiet, name) == getattr(told, name), name
+
+
 MEASURE = """
 import resource
 import numpy as np

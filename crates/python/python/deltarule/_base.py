@@ -408,7 +408,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     lends_network=asks_the_network(self.callbacks),
                     plateau=self._plateau() if goes_quietly else None,
                     costs=costs,
-                    keeps_last=incremental,
+                    keeps_last=incremental and bool(self.early_stopping),
                 )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
