@@ -9,6 +9,7 @@ mod mlp;
 mod plain_model;
 mod questions;
 mod rows;
+mod standing;
 mod table;
 mod threads;
 mod watch;
