@@ -32,8 +32,7 @@ pub struct Watch {
 }
 
 /// scikit-learn's rule of when it is enough: more than so many epochs in which the cost did not fall by `tol`. It stands in
-/// `BaseMLP._improves`, too, which is asked where somebody is called at each epoch; calling nobody is a third of the time of
-/// a training on a hundred rows.
+/// `BaseMLP._improves`, too, which is asked where somebody is called at each epoch; a test holds the two together.
 pub struct Plateau {
     tol: f64,
     /// May be infinite.
