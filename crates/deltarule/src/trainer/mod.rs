@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use deltarule::activation::Activation;
-//! use deltarule::dataset::{Samples, Targets};
+//! use deltarule::dataset::{Dataset, Targets};
 //! use deltarule::loss::{Cost, Loss};
 //! use deltarule::network::NetworkSpec;
 //! use deltarule::optimizer::OptimizerSpec;

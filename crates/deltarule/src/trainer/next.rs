@@ -32,7 +32,7 @@ impl<F: Real> Trainer<'_, F> {
     /// ```
     /// use deltarule::Pool;
     /// use deltarule::activation::Activation;
-    /// use deltarule::dataset::{Samples, Targets};
+    /// use deltarule::dataset::{Dataset, Targets};
     /// use deltarule::loss::{Cost, Loss};
     /// use deltarule::network::NetworkSpec;
     /// use deltarule::optimizer::OptimizerSpec;
