@@ -19,7 +19,7 @@ fn rows(outputs: usize, cost: Cost, seed: u64) -> Dataset<f64> {
     let cells = count * outputs;
     let values = |values: Vec<f64>| Targets::Values { outputs, values };
     let targets = match cost {
-        Cost::CrossEntropy => {
+        Cost::CrossEntropy | Cost::Focal { .. } => {
             let codes = (0..count as u32).map(|i| i % outputs as u32).collect();
             Targets::Classes { classes: outputs, codes }
         }
@@ -95,12 +95,14 @@ fn every_cost_through_every_output() {
         (Cost::Poisson, vec![Activation::Exp, Activation::Softplus]),
         (Cost::BinaryCrossEntropy, vec![Activation::Sigmoid]),
         (Cost::CrossEntropy, vec![Activation::Softmax]),
+        (Cost::Focal { gamma: 2.0 }, vec![Activation::Softmax, Activation::Sigmoid]),
+        (Cost::Focal { gamma: 0.5 }, vec![Activation::Softmax, Activation::Sigmoid]),
     ];
     let mut counts = Vec::new();
     for (cost, outputs) in cases {
         for output in outputs {
             for count in [1, 2, 5] {
-                if count == 1 && cost == Cost::CrossEntropy {
+                if count == 1 && output == Activation::Softmax {
                     continue; // one class has no other
                 }
                 let spec = NetworkSpec::on(input()).dense(4, Activation::Tanh).dense(count, output);

@@ -183,6 +183,7 @@ def test_solvers_of_one_kind_have_another_name(iris):
         ({"activation": "gelu"}, r"activation=\['gelu', 'gelu'\]"),
         ({"class_weight": "balanced"}, "class_weight='balanced'"),
         ({"label_smoothing": 0.1}, "label_smoothing=0.1"),
+        ({"loss": "focal"}, "loss='focal'"),
         ({"solver": "adamw"}, "solver='adamw'"),
         ({"early_stopping": "log_loss"}, "early_stopping='log_loss'"),
         ({"callbacks": [print]}, "callbacks="),

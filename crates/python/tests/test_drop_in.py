@@ -276,6 +276,16 @@ def test_a_file_knows_its_loss(loss, iris, tmp_path):
     other.partial_fit(X, X[:, 0] ** 2)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_file_knows_a_focal_loss(classes, iris, tmp_path):
+    X, y = iris
+    model = MLPClassifier(6, loss="focal", focal_gamma=1.5, max_iter=3, random_state=0).fit(X, y % classes)
+    deltarule.save(model, tmp_path / "model.safetensors")
+    other = deltarule.load(tmp_path / "model.safetensors")
+    assert (other.loss, other.focal_gamma) == ("focal", 1.5)
+    other.partial_fit(X, y % classes)
+
+
 def test_a_fitted_network_keeps_its_precision(iris):
     X, y = iris
     model = MLPClassifier(8, max_iter=3, random_state=0).fit(X, y)

@@ -236,6 +236,37 @@ def test_dropout_normalisation_and_smoothing_are_used(iris):
     assert smooth.predict_proba(X).max() < plain.predict_proba(X).max()
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_a_focal_loss_is_its_formula(task, iris):
+    X, y = iris
+    targets = {
+        "binary": y == 0,
+        "multiclass": y,
+        "multilabel": np.stack([y == 0, y > 0], axis=1).astype(int),
+    }[task]
+    settings = {"solver": "sgd", "alpha": 0.0, "batch_size": len(X), "precision": "f64", "random_state": 0}
+    model = MLPClassifier(5, loss="focal", focal_gamma=1.5, max_iter=1, **settings)
+    # The loss of the first epoch is that of the weights which it began with.
+    before = MLPClassifier(5, max_iter=1, learning_rate_init=1e-300, **settings).fit(X, targets)
+    p = before.predict_proba(X)
+    if task == "multilabel":
+        seen = np.where(targets == 1, p, 1 - p)
+    else:
+        seen = p[np.arange(len(X)), targets.astype(int)][:, None]
+    expected = ((1 - seen) ** 1.5 * -np.log(seen)).sum(axis=1).mean()
+    assert model.fit(X, targets).loss_ == pytest.approx(expected, rel=1e-12)
+    assert model.check_gradients(X, targets)["verdict"] == "passed"
+    # With 0 it is the log loss.
+    plain = MLPClassifier(5, max_iter=9, random_state=0).fit(X, targets)
+    none = MLPClassifier(5, loss="focal", focal_gamma=0, max_iter=9, random_state=0).fit(X, targets)
+    assert none.loss_curve_ == pytest.approx(plain.loss_curve_, rel=1e-6)
+
+
+def test_a_focal_loss_has_no_labels_to_smooth(iris):
+    with pytest.raises(ValueError, match="label_smoothing"):
+        MLPClassifier(5, loss="focal", label_smoothing=0.1).fit(*iris)
+
+
 def test_callbacks_hear_each_epoch_and_may_end_the_training(iris):
     X, y = iris
     heard = []

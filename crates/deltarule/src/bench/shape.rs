@@ -125,7 +125,8 @@ impl Work {
         };
         let output = match &shape.output_activation {
             Some(name) => shape.activation(name)?,
-            None => cost.default_output(),
+            None if cost == Cost::CrossEntropy => Activation::Softmax,
+            None => Activation::Identity,
         };
         let (inputs, units) = (shape.layers[0], &shape.layers[1..]);
         if cost == Cost::CrossEntropy && units[units.len() - 1] < 2 {

@@ -192,6 +192,7 @@ impl Config {
             let tasks: &[Task] = match cost {
                 "binary_cross_entropy" => &[Task::Binary, Task::Multilabel],
                 "cross_entropy" => &[Task::Multiclass],
+                "focal" => &[Task::Binary, Task::Multiclass, Task::Multilabel],
                 "squared_error" | "absolute" | "huber" => &Task::ALL,
                 _ => &[Task::Regression],
             };

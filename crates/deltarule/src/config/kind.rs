@@ -51,6 +51,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("quantile_loss", "pinball"),
     ("bce", "binary_cross_entropy"),
     ("categorical_cross_entropy", "cross_entropy"),
+    ("focal_loss", "focal"),
     ("xavier_uniform", "glorot_uniform"),
     ("xavier_normal", "glorot_normal"),
     ("kaiming_uniform", "he_uniform"),

@@ -296,6 +296,7 @@ pub fn loss(config: &Config) -> Result<Loss> {
         "poisson" => Some(Cost::Poisson),
         "binary_cross_entropy" => Some(Cost::BinaryCrossEntropy),
         "cross_entropy" => Some(Cost::CrossEntropy),
+        "focal" => Some(Cost::Focal { gamma: needed("focal_gamma", config.focal_gamma.as_ref())? }),
         _ => None,
     };
     let output = needed("output_activation", config.output_activation.as_ref())?;

@@ -218,11 +218,13 @@ settings! {
     Cost {
         /// What training makes small.
         cost: String = Choice(&["squared_error", "absolute", "huber", "pinball", "poisson", "binary_cross_entropy",
-            "cross_entropy"]), "COST", Planned, Recorded, "squared_error";
+            "cross_entropy", "focal"]), "COST", Planned, Recorded, "squared_error";
         /// Where Huber's cost turns from square to straight, in units of the scaled target.
         huber_delta: f64 = POSITIVE, "DELTA", Fixed("1"), Recorded, "1.5", only with cost ["huber"];
         /// The quantile that pinball cost learns.
         quantile: f64 = WITHIN_ONE, "Q", Fixed("0.5"), Recorded, "0.9", only with cost ["pinball"];
+        /// How much less rows that are classed well already weigh in focal cost (Lin et al. 2017); 0 is the cross-entropy.
+        focal_gamma: f64 = NOT_NEGATIVE, "GAMMA", Fixed("2"), Recorded, "1.5", only with cost ["focal"];
         /// How much of each target class's probability is spread evenly over all classes (Szegedy et al. 2016).
         label_smoothing: f64 = BELOW_ONE, "SHARE", Planned, Recorded, "0.1",
             only with cost ["cross_entropy", "binary_cross_entropy"];

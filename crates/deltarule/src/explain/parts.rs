@@ -7,6 +7,7 @@ use super::{Anatomy, Others, Parameter, Quantity, Reach};
 use crate::activation::derivative_formula;
 use crate::error::Result;
 use crate::layer::{Dense, Layer, Pass, TensorKind};
+use crate::loss::Focus;
 
 impl<F: Real> Anatomy<'_, F> {
     /// The gradient of a parameter, taken apart.
@@ -190,7 +191,27 @@ impl<F: Real> Anatomy<'_, F> {
             Quantity::given("ŷ", a).meaning(self.output_meaning(unit)),
             Quantity::given("y", y).meaning(Some("the target".into())),
         ];
-        Quantity::formula(symbol, slope, formula, parts)
+        let Some(focus) = self.focus(layer, row, unit) else {
+            return Quantity::formula(symbol, slope, formula, parts);
+        };
+        // φ'(H) · ∂H/∂z, H being the cross-entropy: one more factor of the chain rule.
+        let entropy =
+            Quantity::formula("∂H/∂z", slope, formula, parts).meaning(Some("of the cross-entropy H".into()));
+        Quantity::product(symbol, vec![focus, entropy])
+    }
+
+    /// ∂C/∂H of a focal cost, H being the cross-entropy that it is a function of.
+    fn focus(&self, layer: usize, row: usize, unit: usize) -> Option<Quantity> {
+        let units = 0..self.network.outputs();
+        let z: Vec<f64> = units.clone().map(|unit| self.pre_activation(layer, row, unit)).collect();
+        let a: Vec<f64> = units.clone().map(|unit| self.activation_of(layer, row, unit)).collect();
+        let y: Vec<f64> = units.map(|unit| self.batch.targets.value(row, unit).to_f64()).collect();
+        let focus = self.loss.focus(&z, &a, &y, unit)?;
+        let parts = vec![
+            Quantity::given("p", focus.p).meaning(Some("the probability of what was seen".into())),
+            Quantity::given("γ", focus.gamma),
+        ];
+        Some(Quantity::formula("∂C/∂H", focus.factor, Focus::FORMULA, parts))
     }
 
     /// f' of a unit, where its layer has an activation other than identity.

@@ -42,7 +42,7 @@ fn data<F: Real>(case: &Case) -> Dataset<F> {
             let codes = (0..case.rows).map(|row| (row * 7 % outputs) as u32).collect();
             Targets::Classes { classes: outputs, codes }
         }
-        Cost::BinaryCrossEntropy | Cost::Poisson => {
+        Cost::BinaryCrossEntropy | Cost::Focal { .. } | Cost::Poisson => {
             let values = (0..case.rows * outputs).map(|i| F::from_f64((i % 2) as f64)).collect();
             Targets::Values { outputs, values }
         }
@@ -124,6 +124,8 @@ fn cases() -> Vec<Case> {
         case(spec(3).dense(4, Activation::Silu).dense(3, Activation::Softmax), Cost::SquaredError, 2),
         case(spec(3).dense(4, Activation::Gelu).dense(3, Activation::Softmax), Cost::CrossEntropy, 5),
         case(spec(2).dense(5, Activation::Selu).dense(2, Activation::Sigmoid), Cost::BinaryCrossEntropy, 4),
+        case(spec(2).dense(5, Activation::Tanh).dense(2, Activation::Sigmoid), Cost::Focal { gamma: 2.0 }, 4),
+        case(spec(2).dense(5, Activation::Tanh).dense(2, Activation::Softmax), Cost::Focal { gamma: 2.0 }, 4),
         case(spec(2).dense(5, Activation::Elu { alpha: 1.5 }).dense(1, Activation::Exp), Cost::Poisson, 4),
         case(spec(2).dense(5, Activation::Mish).dense(1, Activation::Softplus), Cost::Poisson, 4),
         case(

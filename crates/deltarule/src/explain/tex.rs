@@ -289,7 +289,7 @@ impl Equations {
         let Parts::Formula { formula, parts } = &part.parts else { return false };
         let pieces = read(formula);
         let is_plain = |piece: &Piece| match piece {
-            Piece::Word(_) | Piece::Slope(_) | Piece::Sign(',' | '=') => false,
+            Piece::Word(_) | Piece::Slope(..) | Piece::Sign(',' | '=') => false,
             Piece::Symbol(symbol) => part_of(symbol, parts).is_some() || symbol.letter == "e",
             _ => true,
         };
@@ -310,7 +310,7 @@ impl Equations {
         let pieces = without_dots(read(formula));
         let known = |piece: &Piece| match piece {
             Piece::Symbol(symbol) => part_of(symbol, parts).is_some() || symbol.letter == "e",
-            Piece::Word(_) | Piece::Slope(_) | Piece::Sign(',') => false,
+            Piece::Word(_) | Piece::Slope(..) | Piece::Sign(',') => false,
             _ => true,
         };
         let value = |symbol: &Symbol| part_of(symbol, parts).map(|part| bracketed(part.value));

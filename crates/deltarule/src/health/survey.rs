@@ -10,7 +10,7 @@ use super::telemetry::rounded;
 use crate::dataset::{Samples, Targets, TargetsView};
 use crate::encoder::Encoder;
 use crate::event::null_is_nan;
-use crate::loss::{Cost, Loss};
+use crate::loss::{Cost, Loss, best_constant};
 use crate::task::Task;
 
 /// Rows that are looked at, at most; all of them where there are fewer.
@@ -400,9 +400,20 @@ pub(super) fn constants<F: Real>(loss: &Loss, train: &Samples<'_, F>) -> Vec<f64
             .copied()
             .unwrap_or(0.0)
     };
+    let of_focal = match (loss.cost(), loss.output()) {
+        (Cost::Focal { gamma }, Activation::Softmax) => {
+            best_constant(&(0..outputs).map(mean).collect::<Vec<_>>(), gamma)
+        }
+        // Each output for itself: two classes.
+        (Cost::Focal { gamma }, _) => {
+            (0..outputs).map(|output| best_constant(&[mean(output), 1.0 - mean(output)], gamma)[0]).collect()
+        }
+        _ => Vec::new(),
+    };
     (0..outputs)
         .map(|output| {
             let best = match loss.cost() {
+                Cost::Focal { .. } => of_focal[output],
                 Cost::Absolute | Cost::Huber { .. } => quantile(output, 0.5),
                 Cost::Pinball { quantile: share } => quantile(output, share),
                 _ => mean(output),

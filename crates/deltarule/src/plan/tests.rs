@@ -110,6 +110,9 @@ fn a_setting_that_belongs_to_a_choice_implies_it() {
         ["pinball", "cost"]
     );
     assert_eq!(planned(&diamonds(), &[("huber_delta", "2")], &["cost"]), ["huber"]);
+    let focal = ["cost", "output_activation", "early_stopping", "label_smoothing"];
+    assert_eq!(planned(&adult(), &[("focal_gamma", "1")], &focal), ["focal", "sigmoid", "cost", "unset"]);
+    assert_eq!(planned(&digits(), &[("cost", "focal")], &focal), ["focal", "softmax", "cost", "unset"]);
     assert_eq!(planned(&adult(), &[("power", "0.5")], &["schedule"]), ["inverse_scaling"]);
     assert_eq!(planned(&xor(), &[("bins", "4")], &["numeric_encoding"]), ["piecewise"]);
     let both = plan(&adult(), &said(&[("momentum", "0.8"), ("rho", "0.9")])).unwrap_err();

@@ -92,6 +92,7 @@ pub fn loss(case: &Case) -> Loss {
         "poisson" => Cost::Poisson,
         "binary_cross_entropy" => Cost::BinaryCrossEntropy,
         "cross_entropy" => Cost::CrossEntropy,
+        "focal" => Cost::Focal { gamma: cost.gamma.expect("focal has a gamma") },
         other => panic!("{}: no cost {other}", case.description.name),
     };
     let Some(Layer::Dense { activation, .. }) = case.description.layers.last() else {
@@ -118,7 +119,8 @@ impl<F: Real> Rows<F> {
     pub fn new(case: &Case) -> Self {
         let (targets, outputs) = (case.values::<F>("targets"), case.tensors["targets"].shape[1]);
         let class = |row: &[F]| row.iter().position(|&y| y == F::ONE).expect("a one-hot row has a 1") as u32;
-        let is_class = case.description.cost.name == "cross_entropy";
+        let is_class = loss(case).output() == Activation::Softmax
+            && ["cross_entropy", "focal"].contains(&case.description.cost.name.as_str());
         Self {
             x: case.values("x"),
             codes: case.codes(),

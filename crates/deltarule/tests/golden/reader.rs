@@ -75,6 +75,7 @@ pub struct Cost {
     pub name: String,
     pub delta: Option<f64>,
     pub quantile: Option<f64>,
+    pub gamma: Option<f64>,
     #[serde(default)]
     pub label_smoothing: f64,
 }

@@ -131,6 +131,11 @@ CLASSIFIER = (
     What a class's rows weigh in the cost.
 label_smoothing : float, default=0.0
     Share of the probability that is spread over all classes.
+loss : str, default='log_loss'
+    'log_loss', the cross-entropy, or 'focal': it times (1 - p)^focal_gamma, p being the probability of what was seen, so
+    that rows that are classed well already weigh less (Lin et al. 2017; their alpha is `class_weight`).
+focal_gamma : float, default=2.0
+    How much less those weigh; 0 is 'log_loss'.
 """
     + _TAIL.replace("{attributes}", "\nclasses_ : ndarray\n    The classes, in order.")
     + """>>> from deltarule import MLPClassifier

@@ -78,6 +78,8 @@ def load(path: str | PathLike[str]) -> MLPClassifier | MLPRegressor:
         network.update({name: float(said[name]) for name in ("huber_delta", "quantile") if name in said})
         estimator = MLPRegressor(**network)
     else:
+        if said["cost"] == "focal":
+            network |= {"loss": "focal", "focal_gamma": float(said["focal_gamma"])}
         estimator = MLPClassifier(**network)
         labels: Any = np.array([float(c) for c in classes]) if are_numbers else np.array(classes)
         if are_numbers and (labels == labels.astype(int)).all():

@@ -41,9 +41,10 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         "early_stopping": ["boolean", StrOptions(CLASSIFIERS_SCORES)],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "loss": [StrOptions({"log_loss", "focal"})],
+        "focal_gamma": [Interval(Real, 0, None, closed="left")],
     }
     _score_name = "accuracy"
-    loss = "log_loss"
 
     def __init__(
         self,
@@ -73,6 +74,8 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         max_fun: int = 15000,
         class_weight: dict[Any, float] | str | None = None,
         label_smoothing: float = 0.0,
+        loss: str = "log_loss",
+        focal_gamma: float = 2.0,
         dropout: float | Sequence[float] = 0.0,
         normalization: str | None = None,
         callbacks: Sequence[Callable[[dict[str, Any]], bool | float | None]] | None = None,
@@ -110,6 +113,8 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
         self.max_fun = max_fun
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.loss = loss
+        self.focal_gamma = focal_gamma
         self.dropout = dropout
         self.normalization = normalization
         self.callbacks = callbacks
@@ -137,9 +142,21 @@ class MLPClassifier(ClassifierMixin, AnsweringMLP):  # type: ignore[misc]
 
     def _loss_settings(self) -> dict[str, str]:
         softmax = self._task() == "multiclass"
+        output = "softmax" if softmax else "sigmoid"
+        if self.loss == "focal":
+            if self.label_smoothing != 0:
+                raise ValueError(
+                    f"label_smoothing={self.label_smoothing} goes with loss='log_loss', and loss is 'focal'; "
+                    "leave one of them out"
+                )
+            return {
+                "cost": "focal",
+                "focal_gamma": repr(float(self.focal_gamma)),
+                "output_activation": output,
+            }
         return {
             "cost": "cross_entropy" if softmax else "binary_cross_entropy",
-            "output_activation": "softmax" if softmax else "sigmoid",
+            "output_activation": output,
             "label_smoothing": repr(float(self.label_smoothing)),
         }
 

@@ -153,7 +153,7 @@ def _their_parameters(estimator: MLPClassifier | MLPRegressor) -> dict[str, Any]
         parameters |= {"solver": "sgd", "nesterovs_momentum": said["solver"] == "nesterov"}
     elif said["solver"] not in ("sgd", "adam", "lbfgs"):
         against.append(f"solver={said['solver']!r}")
-    if said.get("loss", "squared_error") not in ("squared_error", "poisson"):
+    if said["loss"] not in ("log_loss", "squared_error", "poisson"):
         against.append(f"loss={said['loss']!r}")
     if said["early_stopping"] not in (False, True, estimator._score_name):
         against.append(f"early_stopping={said['early_stopping']!r}")

@@ -61,7 +61,7 @@ fn every_name_on_offer_is_known_to_the_room_that_uses_it() {
     for name in choices("cost") {
         let task = match name {
             "cross_entropy" => Task::Multiclass,
-            "binary_cross_entropy" => Task::Binary,
+            "binary_cross_entropy" | "focal" => Task::Binary,
             _ => Task::Regression,
         };
         assert_eq!(loss(&complete(task, &[("cost", name)])).unwrap().cost().name(), name);

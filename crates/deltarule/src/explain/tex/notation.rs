@@ -26,8 +26,8 @@ pub(super) struct Symbol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Symbol(Symbol),
-    /// ∂C/∂ of a number.
-    Slope(Symbol),
+    /// ∂C/∂ of a number, or of another letter than C.
+    Slope(char, Symbol),
     Word(String),
     Number(String),
     /// A function of what stands in the brackets after it.
@@ -52,7 +52,7 @@ struct Reader<'a> {
 const HAT: char = '\u{302}';
 
 /// Superscripts by what they raise.
-const RAISED: [(char, char); 4] = [('²', '2'), ('⁻', '−'), ('ᵃ', 'a'), ('ᶻ', 'z')];
+const RAISED: [(char, char); 6] = [('¹', '1'), ('²', '2'), ('⁻', '−'), ('ᵃ', 'a'), ('ᶻ', 'z'), ('ᵞ', 'γ')];
 
 fn raised(character: char) -> Option<char> {
     RAISED.iter().find(|(above, _)| *above == character).map(|(_, below)| *below)
@@ -78,10 +78,10 @@ impl Reader<'_> {
         while let Some(next) = self.peek(0) {
             if next == ' ' {
                 self.at += 1;
-            } else if self.characters[self.at..].starts_with(&['∂', 'C', '/', '∂']) {
+            } else if let ['∂', of, '/', '∂', ..] = self.characters[self.at..] {
                 self.at += 4;
                 let letters = self.take_while(is_letter);
-                pieces.push(Piece::Slope(self.symbol(letters)));
+                pieces.push(Piece::Slope(of, self.symbol(letters)));
             } else if next == '√' && self.peek(1) == Some('(') {
                 let inside = &self.characters[self.at + 2..];
                 let length = inside.iter().position(|&c| c == ')').unwrap_or(inside.len());
@@ -214,8 +214,8 @@ pub(super) fn set(
                 let bracketed = is_raised && own.contains(['^', '-']) && !own.starts_with('(');
                 put(&mut tex, &if bracketed { format!("\\bigl({own}\\bigr)") } else { own });
             }
-            Piece::Slope(symbol) => {
-                let _ = write!(tex, "\\frac{{\\partial C}}{{\\partial {}}}", symbol.tex(notation));
+            Piece::Slope(of, symbol) => {
+                let _ = write!(tex, "\\frac{{\\partial {of}}}{{\\partial {}}}", symbol.tex(notation));
             }
             Piece::Word(word) => {
                 let before = at > 0 && !matches!(pieces[at - 1], Piece::Sign('(' | '[' | '±' | '−'));
@@ -314,6 +314,8 @@ mod tests {
     fn formulas_are_set_with_their_words() {
         assert_eq!(tex("a · (1 − a)", ALL), "a\\cdot(1-a)");
         assert_eq!(tex("1 − e⁻ᵃ", ALL), "1-e^{-a}");
+        assert_eq!(tex("γ · (1 − p)ᵞ⁻¹ · (−ln p)", ALL), "\\gamma\\cdot(1-p)^{\\gamma-1}\\cdot(-\\ln p)");
+        assert_eq!(tex("∂H/∂z", ALL), "\\frac{\\partial H}{\\partial z}");
         assert_eq!(tex("1 where a > 0, else 0", ALL), "1\\text{ where }a>0,\\;\\text{ else }0");
         assert_eq!(tex("σ(z) · (1 + z · (1 − σ(z)))", ALL), "\\sigma(z)\\cdot(1+z\\cdot(1-\\sigma(z)))");
         // What is squared is bracketed where it has a script of its own.

@@ -46,7 +46,7 @@ fn mismatch(case: &Case<'_>) -> Option<Finding> {
     };
     let natural = matches!(
         (classes, output, cost),
-        (true, "softmax", "cross_entropy") | (false, "sigmoid", "binary_cross_entropy")
+        (true, "softmax", "cross_entropy" | "focal") | (false, "sigmoid", "binary_cross_entropy" | "focal")
     );
     if natural {
         return None;

@@ -4,6 +4,11 @@
 //! [`Loss::value_and_delta`] returns is the weighted *sum* Σ_r weight_r·C_r, and δ_L = ∂(that sum)/∂z_L row by row:
 //! the division by W comes with the gradients, so that sums over machines can be added first.
 
+mod focal;
+pub(crate) use focal::{Focus, best_constant};
+#[cfg(test)]
+mod tests;
+
 use deltarule_kernels::{
     Activation, ClassRows, OutputRows, Pool, Real, activate_backward, binary_cross_entropies,
     cross_entropies, squared_errors,
@@ -38,6 +43,13 @@ pub enum Cost {
     BinaryCrossEntropy,
     /// −Σ y·ln ŷ on a softmax output, computed from the logits.
     CrossEntropy,
+    /// (1 − p)^γ · C with C the cross-entropy of a softmax's row or of one sigmoid output and p = e^−C, the probability
+    /// of what was seen: rows that are classed well already weigh less (Lin et al. 2017, "Focal loss for dense object
+    /// detection", eq. 4; its α_t of eq. 5 is a class weight). Outputs of a sigmoid are summed.
+    Focal {
+        /// γ, not negative; 0 is the cross-entropy.
+        gamma: f64,
+    },
 }
 
 impl Cost {
@@ -52,17 +64,7 @@ impl Cost {
             Self::Poisson => "poisson",
             Self::BinaryCrossEntropy => "binary_cross_entropy",
             Self::CrossEntropy => "cross_entropy",
-        }
-    }
-
-    /// The output activation that goes with the cost where none is asked for.
-    #[must_use]
-    pub fn default_output(self) -> Activation {
-        match self {
-            Self::Poisson => Activation::Exp,
-            Self::BinaryCrossEntropy => Activation::Sigmoid,
-            Self::CrossEntropy => Activation::Softmax,
-            _ => Activation::Identity,
+            Self::Focal { .. } => "focal",
         }
     }
 }
@@ -80,12 +82,13 @@ impl Loss {
     /// (1−s)·y + s/classes, a label's by (1−s)·y + s/2 (Szegedy et al. 2016, §7).
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] for a pair that has no finite cost everywhere (cross-entropy needs probabilities,
+    /// [`ErrorKind::Conflict`] for a pair that has no finite cost everywhere (cross-entropy and focal need probabilities,
     /// poisson positive rates), or smoothing on a cost without classes.
     pub fn new(cost: Cost, output: Activation, label_smoothing: f64) -> Result<Self> {
         let allowed: &[Activation] = match cost {
             Cost::BinaryCrossEntropy => &[Activation::Sigmoid],
             Cost::CrossEntropy => &[Activation::Softmax],
+            Cost::Focal { .. } => &[Activation::Softmax, Activation::Sigmoid],
             Cost::Poisson => &[Activation::Exp, Activation::Softplus],
             _ => &[],
         };
@@ -213,6 +216,10 @@ impl Loss {
             }
             return;
         }
+        if let Cost::Focal { gamma } = self.cost {
+            self.each_focal_row(gamma, pool, first, z, a, targets, weights, delta, cost);
+            return;
+        }
         if self.is_by_vectors(targets) {
             self.each_row_by_vectors(pool, first, z, a, targets, weights, delta, cost);
             return;
@@ -290,11 +297,11 @@ impl Loss {
         }
     }
 
-    /// Whether δ comes from the logits directly (δ = weight·(ŷ − y)) instead of from ∂C/∂ŷ times f'.
+    /// Whether δ comes from the logits directly (of the cross-entropies δ = weight·(ŷ − y)) instead of from ∂C/∂ŷ times f'.
     #[must_use]
     pub fn is_fused(&self) -> bool {
         match self.cost {
-            Cost::CrossEntropy | Cost::BinaryCrossEntropy => true,
+            Cost::CrossEntropy | Cost::BinaryCrossEntropy | Cost::Focal { .. } => true,
             Cost::Poisson => self.output == Activation::Exp,
             _ => false,
         }
@@ -386,12 +393,13 @@ impl Loss {
                 let value = if logit.is_nan() { logit } else { linear + (-logit.abs()).exp().ln_1p() };
                 (value, a - y)
             }
-            Cost::CrossEntropy => unreachable!("a softmax's outputs are not separate"),
+            Cost::CrossEntropy | Cost::Focal { .. } => unreachable!("a row's outputs are not separate"),
         }
     }
 
-    /// What a row's cost (before its weight) sends back to an output, ∂C/∂z where [fused](Self::is_fused) and else ∂C/∂ŷ;
-    /// the formula of it; and the target as the cost sees it, smoothed. `outputs` is how many the network has.
+    /// What a row's cost (before its weight) sends back to an output, ∂C/∂z where [fused](Self::is_fused) and else ∂C/∂ŷ
+    /// (of a focal cost, that of its [cross-entropy](Self::entropy)); the formula of it; and the target as the cost sees it,
+    /// smoothed. `outputs` is how many the network has.
     pub(crate) fn slope_of(&self, z: f64, a: f64, y: f64, outputs: usize) -> (f64, &'static str, f64) {
         let seen = match self.cost {
             Cost::CrossEntropy => self.smoothed(y, outputs),
@@ -406,7 +414,10 @@ impl Loss {
             _ => "ŷ − y",
         };
         // Of a softmax the outputs are not separate, but each one's slope is.
-        let slope = if self.cost == Cost::CrossEntropy { a - seen } else { self.output_cost(z, a, y).1 };
+        let slope = match self.cost {
+            Cost::CrossEntropy | Cost::Focal { .. } => a - seen,
+            _ => self.output_cost(z, a, y).1,
+        };
         (slope, formula, seen)
     }
 
@@ -465,128 +476,5 @@ fn few_squared_errors<F: Real>(
             sum += 0.5 * r * r;
         }
         cost(row, sum);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one_output(cost: Cost, output: Activation, z: f64, y: f64) -> (f64, f64) {
-        let loss = Loss::new(cost, output, 0.0).unwrap();
-        let a = output.value(z);
-        let targets = TargetsView::Values { outputs: 1, values: &[y] };
-        let mut delta = [0.0];
-        let value = loss.value_and_delta(&Pool::new(1), &[z], &[a], targets, None, Some(&mut delta));
-        (value, delta[0])
-    }
-
-    #[test]
-    fn squared_error_through_a_sigmoid_is_the_textbook_product() {
-        // ŷ = σ(0.5) = 0.6224593312; C = ½(ŷ−1)² = 0.0712684783; δ = (ŷ−1)·ŷ(1−ŷ) = −0.0887234587.
-        let (value, delta) = one_output(Cost::SquaredError, Activation::Sigmoid, 0.5, 1.0);
-        assert!((value - 0.071_268_478_3).abs() < 1e-9, "{value}");
-        assert!((delta + 0.088_723_458_7).abs() < 1e-9, "{delta}");
-    }
-
-    #[test]
-    fn squared_errors_of_many_rows_are_those_of_each_row() {
-        let number = |i: usize| ((i * 37 + 11) % 101) as f32 / 50.0 - 1.0;
-        let pool = Pool::new(1);
-        let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0).unwrap();
-        for outputs in [1, 2, 3, 7, 8, 17] {
-            for rows in [1, 4, 7, 64, 65, 130] {
-                let a: Vec<f32> = (0..rows * outputs).map(number).collect();
-                let y: Vec<f32> = (0..rows * outputs).map(|i| number(i + 5)).collect();
-                let targets = TargetsView::Values { outputs, values: &y };
-                let (mut delta, mut costs) = (vec![0.0; a.len()], Vec::new());
-                let store = |row, cost: f64| costs.push((row, cost));
-                loss.each_row(&pool, 0, &a, &a, targets, None, Some(&mut delta), store);
-                assert_eq!(costs.len(), rows);
-                for (row, &(number, cost)) in costs.iter().enumerate() {
-                    let one = row * outputs..(row + 1) * outputs;
-                    let squares = a[one.clone()].iter().zip(&y[one]).map(|(a, y)| f64::from(a - y).powi(2));
-                    let sum = if outputs < MANY_OUTPUTS {
-                        squares.map(|square| 0.5 * square).sum()
-                    } else {
-                        let mut sums = [0.0; 8];
-                        squares.enumerate().for_each(|(j, square)| sums[j % 8] += square);
-                        let [a, b, c, d] = [0, 1, 2, 3].map(|j| sums[j] + sums[j + 4]);
-                        0.5 * ((a + c) + (b + d))
-                    };
-                    assert!((number, cost.to_bits()) == (row, sum.to_bits()), "{outputs} {rows} {row}");
-                }
-                assert!(delta.iter().zip(a.iter().zip(&y)).all(|(&delta, (&a, &y))| delta == a - y));
-            }
-        }
-    }
-
-    #[test]
-    fn cross_entropies_give_prediction_minus_target() {
-        // −ln σ(0.5) = ln(1+e^−0.5) = 0.4740769842; δ = 0.6224593312 − 1.
-        let (value, delta) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, 0.5, 1.0);
-        assert!((value - 0.474_076_984_2).abs() < 1e-9 && (delta + 0.377_540_668_8).abs() < 1e-9);
-
-        // Logits 1, 2, 3, class 0: lse = 3 + ln(1+e^−1+e^−2) = 3.4076059644; C = 2.4076059644.
-        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
-        let (z, a) = ([1.0, 2.0, 3.0], [0.090_030_573_2, 0.244_728_471_1, 0.665_240_955_8]);
-        let mut delta = [0.0; 3];
-        let targets = TargetsView::Classes { classes: 3, codes: &[0] };
-        let value = loss.value_and_delta(&Pool::new(1), &z, &a, targets, Some(&[2.0]), Some(&mut delta));
-        assert!((value - 2.0 * 2.407_605_964_4).abs() < 1e-8, "{value}");
-        assert!((delta[0] - 2.0 * (a[0] - 1.0)).abs() < 1e-12 && (delta[2] - 2.0 * a[2]).abs() < 1e-12);
-    }
-
-    #[test]
-    fn huge_logits_neither_overflow_nor_lose_the_cost() {
-        let (value, delta) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, 1e4, 0.0);
-        assert_eq!((value, delta), (1e4, 1.0));
-    }
-
-    #[test]
-    fn a_cost_near_a_perfect_fit_keeps_its_digits() {
-        // ln(1 + e^−z) at z = 30 is e^−30 = 9.357622968840175e-14, to the last digit (the next term is e^−60/2).
-        for (z, y) in [(30.0, 1.0), (-30.0, 0.0)] {
-            let (value, _) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, z, y);
-            assert!((value / 9.357_622_968_840_175e-14 - 1.0).abs() < 1e-13, "{value:e}");
-        }
-        // Of two classes 30 apart it is the same number, even by outputs in single precision, of which the first is 1.
-        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
-        let targets = TargetsView::Classes { classes: 2, codes: &[0] };
-        let (z, a) = ([107.5_f32, 77.5], [1.0, 9.357_623e-14]);
-        let value = loss.value_and_delta(&Pool::new(1), &z, &a, targets, None, None);
-        assert!((value / 9.357_622_968_840_175e-14 - 1.0).abs() < 1e-6, "{value:e}");
-    }
-
-    #[test]
-    fn kinked_costs_have_the_slopes_of_their_definitions() {
-        assert_eq!(one_output(Cost::Absolute, Activation::Identity, 3.0, 1.0), (2.0, 1.0));
-        assert_eq!(one_output(Cost::Huber { delta: 1.0 }, Activation::Identity, 3.0, 0.5), (2.0, 1.0));
-        assert_eq!(one_output(Cost::Huber { delta: 1.0 }, Activation::Identity, 1.0, 0.5), (0.125, 0.5));
-        // y − ŷ = 2 at q = 0.9 costs 1.8; y − ŷ = −2 costs 0.2.
-        let (value, delta) = one_output(Cost::Pinball { quantile: 0.9 }, Activation::Identity, 1.0, 3.0);
-        assert!((value - 1.8).abs() < 1e-12 && (delta + 0.9).abs() < 1e-12);
-        let (value, delta) = one_output(Cost::Pinball { quantile: 0.9 }, Activation::Identity, 3.0, 1.0);
-        assert!((value - 0.2).abs() < 1e-12 && (delta - 0.1).abs() < 1e-12);
-        // e^1 − 2·1 and e^1 − 2.
-        let (value, delta) = one_output(Cost::Poisson, Activation::Exp, 1.0, 2.0);
-        assert!((value - 0.718_281_828).abs() < 1e-8 && (delta - 0.718_281_828).abs() < 1e-8);
-    }
-
-    #[test]
-    fn a_cost_without_a_meaning_on_its_output_is_refused() {
-        assert!(Loss::new(Cost::CrossEntropy, Activation::Relu, 0.0).is_err());
-        assert!(Loss::new(Cost::Poisson, Activation::Identity, 0.0).is_err());
-        assert!(Loss::new(Cost::SquaredError, Activation::Identity, 0.1).is_err());
-    }
-
-    #[test]
-    fn a_nan_on_the_way_is_never_hidden() {
-        let (value, _) = one_output(Cost::BinaryCrossEntropy, Activation::Sigmoid, f64::NAN, 0.0);
-        assert!(value.is_nan());
-        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
-        let targets = TargetsView::Classes { classes: 2, codes: &[0] };
-        let nan = f64::NAN;
-        assert!(loss.value_and_delta(&Pool::new(1), &[0.0, nan], &[nan, nan], targets, None, None).is_nan());
     }
 }
