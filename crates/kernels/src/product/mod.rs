@@ -388,9 +388,9 @@ pub fn bias_gradient<F: Real>(
     });
 }
 
-/// Σ δ of N columns, `from` on, over the first N of `db`; rows in order, in pieces. Returns N.
+/// Σ δ of N columns, `from` on, over the first N of `db`; rows in order, in pieces.
 #[inline(always)]
-fn sum_columns<F: Real, const N: usize>(fan_out: usize, from: usize, delta: &[F], db: &mut [F]) -> usize {
+fn sum_columns<F: Real, const N: usize>(fan_out: usize, from: usize, delta: &[F], db: &mut [F]) {
     let mut total = [F::ZERO; N];
     for rows in delta.chunks(PIECE * fan_out) {
         let mut sums = [F::ZERO; N];
@@ -404,7 +404,6 @@ fn sum_columns<F: Real, const N: usize>(fan_out: usize, from: usize, delta: &[F]
         }
     }
     db[..N].copy_from_slice(&total);
-    N
 }
 
 /// Σ δ / total of some columns.
@@ -422,28 +421,26 @@ impl<F: Real> Vectorised for ColumnSums<'_, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Self { fan_out, first, delta, total, db } = self;
-        if db.len() % 8 == 0 {
-            // In groups of known width, whose sums are vectors in registers.
-            let mut done = 0;
-            while done < db.len() {
-                let from = first + done;
-                done += match &mut db[done..] {
-                    db if db.len() >= 64 => sum_columns::<F, 64>(fan_out, from, delta, db),
-                    db if db.len() >= 32 => sum_columns::<F, 32>(fan_out, from, delta, db),
-                    db if db.len() >= 16 => sum_columns::<F, 16>(fan_out, from, delta, db),
-                    db => sum_columns::<F, 8>(fan_out, from, delta, db),
-                };
+        // In groups of known width, whose sums are vectors in registers. A pass over the rows takes as long for a narrow
+        // group as for a wide one (each waits for its last addition), so that a rest goes back into columns that are done
+        // where that makes it one group: they come out the same.
+        let mut done = 0;
+        while done < db.len() {
+            let rest = db.len() - done;
+            let whole = rest.next_power_of_two();
+            let width = if whole <= db.len().min(COLUMNS) { whole } else { (whole / 2).min(COLUMNS) };
+            let start = done.min(db.len() - width);
+            let (from, db) = (first + start, &mut db[start..]);
+            match width {
+                64 => sum_columns::<F, 64>(fan_out, from, delta, db),
+                32 => sum_columns::<F, 32>(fan_out, from, delta, db),
+                16 => sum_columns::<F, 16>(fan_out, from, delta, db),
+                8 => sum_columns::<F, 8>(fan_out, from, delta, db),
+                4 => sum_columns::<F, 4>(fan_out, from, delta, db),
+                2 => sum_columns::<F, 2>(fan_out, from, delta, db),
+                _ => sum_columns::<F, 1>(fan_out, from, delta, db),
             }
-        } else {
-            db.fill(F::ZERO);
-            for rows in delta.chunks(PIECE * fan_out) {
-                let mut sums = [F::ZERO; COLUMNS];
-                for row in rows.chunks_exact(fan_out) {
-                    let row = &row[first..][..db.len()];
-                    sums.iter_mut().zip(row).for_each(|(sum, &delta)| *sum += delta);
-                }
-                db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum);
-            }
+            done = start + width;
         }
         db.iter_mut().for_each(|db| *db = (*db / total).flushed());
     }

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -24,6 +23,7 @@ from sklearn.utils.validation import (
 )
 
 from . import _tables
+from ._checks import ChecksOnce, finds_nothing
 from ._core import DeltaruleError, Encoder, Mlp, Table
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
 from ._training import asks_the_network, tell_callbacks, under_way
@@ -52,7 +52,7 @@ def is_stochastic(estimator: Any) -> bool:
     return True
 
 
-class BaseMLP(BaseEstimator):  # type: ignore[misc]
+class BaseMLP(ChecksOnce):
     """What classifier and regressor have in common."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
@@ -157,6 +157,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         rows = _tables.rows_of(self, X, reset) if y is not None else None
         if reset:
             self._encoder = None
+        if rows is None and reset and finds_nothing(X, y):
+            self.n_features_in_ = X.shape[1]
+            self.__dict__.pop("feature_names_in_", None)
+            return X, y
         if rows is None:
             validated: tuple[Array, Array] = validate_data(
                 self,
