@@ -70,7 +70,8 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     steps.run("build the program", steps.cargo(&["build", "--package", "deltarule-cli"]))?;
     let target = std::path::absolute(steps.target()).context("no current folder")?;
     let mut command = module(steps, &python, &package, "pytest");
-    command.args(["--quiet", "tests"]).env("DELTARULE_PROGRAM", target.join("debug/deltarule"));
+    command.args(["--quiet", "tests"]).env("DELTARULE_WHEEL", &wheel);
+    command.env("DELTARULE_PROGRAM", target.join("debug/deltarule"));
     steps.run_tests("tests of the Python package", command)
 }
 

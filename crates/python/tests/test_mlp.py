@@ -20,6 +20,7 @@ from sklearn.datasets import (
     load_diabetes,
     load_digits,
     load_iris,
+    load_linnerud,
     load_wine,
     make_multilabel_classification,
 )
@@ -103,16 +104,17 @@ def test_accuracy_at_defaults_is_no_worse(load):
     assert np.mean(scores[MLPClassifier]) >= np.mean(scores[theirs.MLPClassifier]) - 1 / len(X_test)
 
 
-def test_r2_at_defaults_is_no_worse():
-    X, y = load_diabetes(return_X_y=True)
-    y = (y - y.mean()) / y.std()
+@pytest.mark.parametrize("load", [load_diabetes, load_linnerud])
+def test_r2_at_defaults_is_no_worse(load):
+    X, y = load(return_X_y=True)
+    y = (y - y.mean(axis=0)) / y.std(axis=0)
     scores = {MLPRegressor: [], theirs.MLPRegressor: []}
     for seed in range(5):
         X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed)
         for estimator, found in scores.items():
             model = make_pipeline(StandardScaler(), estimator(random_state=seed))
             found.append(model.fit(X_train, y_train).score(X_test, y_test))
-    # From seed to seed it differs by 0.09.
+    # From seed to seed it differs by 0.09 on diabetes, by more than 1 on the 20 rows of linnerud.
     assert np.mean(scores[MLPRegressor]) >= np.mean(scores[theirs.MLPRegressor]) - 0.01
 
 
