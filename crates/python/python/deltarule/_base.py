@@ -13,7 +13,6 @@ import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
     _check_y,
@@ -23,7 +22,7 @@ from sklearn.utils.validation import (
 )
 
 from . import _tables
-from ._checks import ChecksOnce, finds_nothing
+from ._checks import ChecksOnce, drawn_from, finds_nothing
 from ._core import DeltaruleError, Encoder, Mlp, Table
 from ._parameters import CONSTRAINTS, LOWER_IS_BETTER, STOCHASTIC, layers, settings
 from ._training import asks_the_network, tell_callbacks, under_way
@@ -218,7 +217,7 @@ class BaseMLP(ChecksOnce):
         first = not hasattr(self, "_mlp") or not (self.warm_start or incremental)
         X, y = self._checked(X, y, first, incremental)
         weights = self._weights(y, sample_weight, X)
-        random_state = check_random_state(self.random_state)
+        random_state = drawn_from(self.random_state)
         encodes = isinstance(X, Table)
         draws = first and not encodes
         start = self._drawn(random_state, [X.shape[1], *hidden, self._outputs(y)]) if draws else []

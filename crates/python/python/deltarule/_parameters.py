@@ -70,6 +70,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 def layers(sizes: Any) -> list[int]:
     """The hidden layers' units."""
+    if type(sizes) is tuple and all(type(size) is int and size > 0 for size in sizes):
+        return list(sizes)
     given = list(np.atleast_1d(np.asarray(sizes, dtype=object)))
     if any(not isinstance(size, Real) or float(size) % 1 != 0 for size in given):
         raise ValueError(f"hidden_layer_sizes must be whole numbers, got {given}.")
