@@ -1,6 +1,7 @@
 //! The command line as clap sees it: one flag for each of the library's settings, made from their table.
 
 mod bench;
+pub mod dashboard;
 mod doctor;
 mod explain;
 
@@ -90,6 +91,7 @@ pub fn command() -> Command {
             inspect(),
             explain::explain(),
             doctor::doctor(),
+            dashboard::dashboard(),
             check(),
             bench::bench(),
             datasets(),
@@ -107,6 +109,7 @@ Examples:
   deltarule predict sales-1 new.csv --out p.csv    predict, one row for each row
   deltarule explain sales-1 new.csv --row 3        take a gradient apart, factor by factor
   deltarule doctor sales-1                         what is wrong with a run, and what helps, measured
+  deltarule dashboard                              watch runs in a browser
 
 Exit codes: 0 done, 1 it ran and found a problem, 2 it could not run.";
 

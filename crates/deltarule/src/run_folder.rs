@@ -4,6 +4,7 @@
 //! runs/digits-3/
 //!   config.toml              complete, runnable again
 //!   events.jsonl             one event on each line, with its time
+//!   controls.jsonl           what a page or another program asks of the run while it goes, one control on each line
 //!   checkpoint.safetensors   the latest state to resume from
 //!   model.safetensors        the trained model; its presence says that the run is finished
 //! ```
@@ -27,6 +28,7 @@ pub const RUNS: &str = "runs";
 
 const CONFIG: &str = "config.toml";
 const EVENTS: &str = "events.jsonl";
+const CONTROLS: &str = "controls.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const MODEL: &str = "model.safetensors";
 
@@ -138,6 +140,12 @@ impl RunFolder {
     #[must_use]
     pub fn events(&self) -> PathBuf {
         self.path.join(EVENTS)
+    }
+
+    /// `controls.jsonl`.
+    #[must_use]
+    pub fn controls(&self) -> PathBuf {
+        self.path.join(CONTROLS)
     }
 
     /// `checkpoint.safetensors`.
@@ -276,7 +284,7 @@ impl EventLog {
         let error = |source| Error::io(&path, "write", source);
         let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = options.map_err(error)?;
-        match file.try_lock() {
+        match lock(&file) {
             Err(TryLockError::WouldBlock) => {
                 return Err(ErrorKind::Conflict {
                     first: "this process".into(),
@@ -316,6 +324,18 @@ impl Observer for EventLog {
             (self.on_error)(&Error::io(&self.path, "write", source));
         }
     }
+}
+
+/// Locks the file; whoever only looks whether it is locked has it for a moment, which is waited for.
+fn lock(file: &File) -> std::result::Result<(), TryLockError> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    file.try_lock()
 }
 
 /// Where the last whole line ends: reads back from the end in pieces until a line break.

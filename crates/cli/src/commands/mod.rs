@@ -3,6 +3,7 @@
 pub mod bench;
 mod catalogue;
 mod check;
+mod dashboard;
 mod demo;
 mod doctor;
 mod evaluate;
@@ -35,6 +36,7 @@ pub fn run(matches: &ArgMatches) -> Result<Outcome> {
         "inspect" => inspect::inspect(arguments, &console),
         "explain" => explain::explain(arguments, &console),
         "doctor" => doctor::doctor(arguments, &console),
+        "dashboard" => dashboard::dashboard(arguments, &console),
         "check" => check::check(arguments, &console),
         "bench" => bench::bench(arguments, &console),
         "datasets" => catalogue::datasets(&console),

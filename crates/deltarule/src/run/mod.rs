@@ -34,7 +34,7 @@ use deltarule_kernels::{Pool, Real};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
-use crate::control::{Controller, Unattended};
+use crate::control::{ControlFile, Controller, Unattended};
 use crate::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Silent};
@@ -145,7 +145,14 @@ pub fn train_watched(
         record.observe(event);
         observer.observe(event);
     };
-    let outcome = dispatch(&prepared, Some(fitted), Some(&folder), resumes, &mut both, controller)?;
+    let mut file = None;
+    let mut either = |step: u64| {
+        controller.poll(step).or_else(|| {
+            let folder = folder.existing()?;
+            file.get_or_insert_with(|| ControlFile::new(&folder.controls())).poll(step)
+        })
+    };
+    let outcome = dispatch(&prepared, Some(fitted), Some(&folder), resumes, &mut both, &mut either)?;
     let mut report = outcome.report;
     report.findings = findings(&record, &prepared.plan.settings);
     let made = folder.open()?;

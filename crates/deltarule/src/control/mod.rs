@@ -3,7 +3,11 @@
 //! Controls are polled at step boundaries. Each accepted one is itself an event, with its step, so that a run with
 //! interventions can be replayed to the same bits.
 
+mod file;
+
 use serde::{Deserialize, Serialize};
+
+pub use file::ControlFile;
 
 /// A wish to a running trainer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,235 @@
+//! What the page asks for, under `/api/v1`: JSON, and streams of server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use deltarule::control::{Control, ControlFile};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::runs::{Summary, Tail};
+use crate::{guard, page};
+
+type Shared = Arc<crate::State>;
+type Messages = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
+
+/// The time between two looks at a file that a run writes.
+const LOOK: Duration = Duration::from_millis(150);
+/// The time between two looks at all runs.
+const LOOK_AT_ALL: Duration = Duration::from_millis(500);
+/// Bytes of events in one message, about; and how many events at most.
+const MESSAGE: usize = 256 << 10;
+
+/// Bytes of a control, at most.
+const CONTROL: usize = 1 << 10;
+
+/// All of it, behind the guard.
+pub fn routes(state: Shared) -> Router {
+    let api = Router::new()
+        .route("/about", get(about))
+        .route("/runs", get(runs))
+        .route("/runs/{name}", get(run))
+        .route("/runs/{name}/events", get(events))
+        .route("/runs/{name}/controls", post(control).layer(DefaultBodyLimit::max(CONTROL)))
+        .route("/changes", get(changes))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such thing to ask for\n") });
+    Router::new()
+        .nest("/api/v1", api)
+        .fallback_service(get(page::file))
+        .layer(middleware::from_fn(guard::watch))
+        .with_state(state)
+}
+
+async fn about(State(state): State<Shared>) -> Response {
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "runs": state.runs.folder().display().to_string(),
+    }))
+    .into_response()
+}
+
+async fn runs(State(state): State<Shared>) -> Response {
+    match beside(move || state.runs.summaries()).await {
+        Ok(runs) => Json(json!({ "runs": runs })).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn run(State(state): State<Shared>, Path(name): Path<String>) -> Response {
+    let asked = name.clone();
+    match beside(move || state.runs.whole(&name)).await {
+        Ok(Some(whole)) => Json(whole).into_response(),
+        Ok(None) => no_such_run(&asked),
+        Err(refusal) => refusal,
+    }
+}
+
+/// From where on events are told.
+#[derive(Deserialize)]
+struct From {
+    #[serde(default)]
+    after: u64,
+}
+
+/// A run's events from a place in its file on, and then as they are written.
+async fn events(
+    State(state): State<Shared>,
+    Path(name): Path<String>,
+    Query(from): Query<From>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(folder) = state.runs.open(&name) else { return no_such_run(&name) };
+    // A browser that lost the connection says what it has.
+    let had = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let mut tail = Tail::new(&folder.events(), had.unwrap_or(from.after));
+    told_by(|messages| async move {
+        let mut was_whole = false;
+        loop {
+            let read = beside(move || {
+                let found = tail.read(MESSAGE)?;
+                Ok((found, tail))
+            });
+            let Ok((found, back)) = read.await else { return };
+            tail = back;
+            if found.reset && messages.send(Ok(Event::default().event("reset").data("{}"))).await.is_err() {
+                return;
+            }
+            let array = array_of(&found.lines);
+            if !array.is_empty() {
+                was_whole = false;
+                let message = Event::default().event("events").id(tail.offset().to_string()).data(array);
+                if messages.send(Ok(message)).await.is_err() {
+                    return;
+                }
+            }
+            if !found.whole {
+                continue;
+            }
+            if !was_whole && messages.send(Ok(Event::default().event("whole").data("{}"))).await.is_err() {
+                return;
+            }
+            was_whole = true;
+            if messages.is_closed() {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    })
+    .into_response()
+}
+
+/// Asks something of a run that goes on.
+async fn control(
+    State(state): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Json(control): Json<Control>,
+) -> Response {
+    let refused = |status, why: &str| (status, format!("{why}\n")).into_response();
+    if !state.token.is_in(&headers) {
+        return refused(
+            StatusCode::FORBIDDEN,
+            "open the page by the address that the program printed: it has the token",
+        );
+    }
+    let is_allowed = match control {
+        Control::ScaleLearningRate { factor } => factor.is_finite() && factor > 0.0,
+        Control::Stop | Control::Pause | Control::Resume | Control::Checkpoint => true,
+        _ => false,
+    };
+    if !is_allowed {
+        return refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "expected a factor above 0, or stop, pause, resume, checkpoint",
+        );
+    }
+    let asked = name.clone();
+    let written = beside(move || {
+        let Some(folder) = state.runs.open(&name) else { return Ok(None) };
+        if !state.runs.is_going_on(&name)? {
+            return Ok(Some(false));
+        }
+        ControlFile::ask(&folder.controls(), &control).map_err(std::io::Error::other)?;
+        Ok(Some(true))
+    });
+    match written.await {
+        Ok(Some(true)) => StatusCode::ACCEPTED.into_response(),
+        Ok(Some(false)) => {
+            refused(StatusCode::CONFLICT, "no process is at this run: there is nobody to hear it")
+        }
+        Ok(None) => no_such_run(&asked),
+        Err(refusal) => refusal,
+    }
+}
+
+/// All summaries, whenever one of them has changed.
+async fn changes(State(state): State<Shared>) -> Response {
+    told_by(|messages| async move {
+        let mut last: Option<Vec<Summary>> = None;
+        while !messages.is_closed() {
+            let shared = state.clone();
+            let Ok(now) = beside(move || shared.runs.summaries()).await else { return };
+            if last.as_ref() != Some(&now) {
+                let data = json!({ "runs": now }).to_string();
+                if messages.send(Ok(Event::default().event("runs").data(data))).await.is_err() {
+                    return;
+                }
+                last = Some(now);
+            }
+            tokio::time::sleep(LOOK_AT_ALL).await;
+        }
+    })
+    .into_response()
+}
+
+/// A stream of what a task sends.
+fn told_by<F: Future<Output = ()> + Send + 'static>(
+    tell: impl FnOnce(mpsc::Sender<Result<Event, Infallible>>) -> F,
+) -> Messages {
+    // Few: a browser that is slow makes the reading slow, and nothing piles up.
+    let (messages, stream) = mpsc::channel(2);
+    tokio::spawn(tell(messages));
+    Sse::new(ReceiverStream::new(stream)).keep_alive(KeepAlive::default())
+}
+
+/// Lines of JSON as one array; what is none is left out. Empty where none is left.
+fn array_of(lines: &[Vec<u8>]) -> String {
+    let mut array = String::new();
+    for line in lines {
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+        if let (true, Ok(text)) = (is_json, std::str::from_utf8(line)) {
+            array.push(if array.is_empty() { '[' } else { ',' });
+            array.push_str(text.trim_end_matches('\r'));
+        }
+    }
+    if !array.is_empty() {
+        array.push(']');
+    }
+    array
+}
+
+/// Reads files on another thread.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Response> {
+    let failed = |why: String| (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response();
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|error| failed(error.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+fn no_such_run(name: &str) -> Response {
+    (StatusCode::NOT_FOUND, format!("there is no run {name:?}\n")).into_response()
+}

@@ -1,0 +1,207 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { dark, figure, words } from '../shell/preferences';
+import { Figures } from './Figures';
+
+export interface Curve {
+  name: string;
+  colour: string;
+  x: Float64Array;
+  y: Float64Array;
+  dashed?: boolean;
+}
+
+interface Props {
+  label: string;
+  across: string;
+  curves: Curve[];
+  logarithmic?: boolean;
+  height?: number;
+  /** Where all charts' shared cursor stands, in units of x. */
+  at?: number | null;
+  onPick?: (x: number) => void;
+  /** Lines of reference across the chart. */
+  levels?: { y: number; name: string }[];
+}
+
+const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Rows of numbers over one x each, put together; a logarithm has no place for 0 and less. */
+function aligned(curves: Curve[], logarithmic: boolean): uPlot.AlignedData {
+  const tables = curves.map(({ x, y }) => {
+    const shown = Array.from(y, (value) => (Number.isFinite(value) && (!logarithmic || value > 0) ? value : null));
+    return [x, shown] as unknown as uPlot.AlignedData;
+  });
+  const [x] = tables[0] as uPlot.AlignedData;
+  const together = curves.every(
+    (curve) => curve.x.length === x.length && curve.x.every((value, at) => value === x[at]),
+  );
+  if (!together) return uPlot.join(tables);
+  return [x, ...tables.map((table) => table[1])] as uPlot.AlignedData;
+}
+
+function options(props: Props, width: number, drawn: (plot: uPlot) => void): uPlot.Options {
+  const [text, grid, muted] = [token('--muted'), token('--grid'), token('--muted')];
+  const axis = {
+    stroke: text,
+    grid: { stroke: grid, width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  };
+  const levels = props.levels ?? [];
+  return {
+    width,
+    height: props.height ?? 240,
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+    scales: {
+      x: { time: false },
+      y: {
+        distr: props.logarithmic ? 3 : 1,
+        ...(levels.length > 0 && {
+          range: (_, least, most) => [
+            10 ** Math.floor(Math.log10(Math.min(least || 1e-4, ...levels.map((level) => level.y / 3)))),
+            10 ** Math.ceil(Math.log10(Math.max(most || 1, ...levels.map((level) => level.y * 1.2)))),
+          ],
+        }),
+      },
+    },
+    axes: [
+      { ...axis, size: 30, values: (_, splits) => splits.map(tick) },
+      { ...axis, size: 58, values: (_, splits) => splits.map(props.logarithmic ? power : tick) },
+    ],
+    series: [
+      {},
+      ...props.curves.map((curve) => ({
+        label: curve.name,
+        stroke: curve.colour,
+        width: 2,
+        spanGaps: true,
+        points: { show: curve.x.length < 2 },
+        ...(curve.dashed && { dash: [6, 4] }),
+      })),
+    ],
+    hooks: {
+      draw: [
+        drawn,
+        (plot) => {
+          const { ctx, bbox } = plot;
+          ctx.save();
+          ctx.strokeStyle = muted;
+          ctx.fillStyle = muted;
+          ctx.lineWidth = devicePixelRatio;
+          ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+          for (const level of levels) {
+            const y = plot.valToPos(level.y, 'y', true);
+            ctx.setLineDash([4, 4]);
+            line(ctx, bbox.left, y, bbox.left + bbox.width, y);
+            ctx.textAlign = 'right';
+            ctx.fillText(level.name, bbox.left + bbox.width - 4, y - 5 * devicePixelRatio);
+          }
+          ctx.restore();
+        },
+      ],
+    },
+  };
+}
+
+const tick = (value: number | null) => (value === null ? '' : figure(value));
+
+/** A logarithmic axis names its powers of ten, as such where a decimal fraction would be long. */
+function power(value: number | null): string {
+  if (value === null || value <= 0) return '';
+  const exponent = Math.log10(value);
+  if (Math.abs(exponent - Math.round(exponent)) > 1e-6) return '';
+  if (Math.abs(exponent) < 3) return figure(value);
+  const digits = String(Math.round(exponent)).replace('-', '⁻');
+  return `10${digits.replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '')}`;
+}
+
+function line(ctx: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number) {
+  ctx.beginPath();
+  ctx.moveTo(x1, y1);
+  ctx.lineTo(x2, y2);
+  ctx.stroke();
+}
+
+/** The shared cursor: an element over the chart, since moving it must not draw a hundred thousand points anew. */
+function mark(plot: uPlot, at: number | null | undefined) {
+  let bar = plot.over.querySelector<HTMLElement>('.at');
+  if (!bar) {
+    bar = document.createElement('div');
+    bar.className = 'at';
+    plot.over.append(bar);
+  }
+  const x = typeof at === 'number' ? plot.valToPos(at, 'x') : -1;
+  bar.hidden = !(x >= 0 && x <= plot.over.clientWidth);
+  bar.style.left = `${x}px`;
+}
+
+export function Curves(props: Props) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+  const isDark = dark.value;
+  const shape = props.curves.map((curve) => curve.name + curve.colour).join('|') + props.logarithmic + isDark;
+
+  // `shape` is what a new plot is for; data follow below.
+  useEffect(() => {
+    const element = place.current;
+    if (!element || props.curves.length === 0) return;
+    const made = new uPlot(
+      options(props, element.clientWidth, (drawn) => mark(drawn, latest.current.at)),
+      aligned(props.curves, !!props.logarithmic),
+      element,
+    );
+    plot.current = made;
+    const pick = () => {
+      const x = made.cursor.left ?? -1;
+      if (x >= 0) latest.current.onPick?.(made.posToVal(x, 'x'));
+    };
+    made.over.addEventListener('click', pick);
+    const watch = new ResizeObserver(() =>
+      made.setSize({ width: element.clientWidth, height: latest.current.height ?? 240 }),
+    );
+    watch.observe(element);
+    return () => {
+      watch.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [shape]);
+
+  useEffect(() => {
+    if (props.curves.length > 0) plot.current?.setData(aligned(props.curves, !!props.logarithmic));
+  }, [props.curves, props.logarithmic]);
+  useEffect(() => {
+    if (plot.current) mark(plot.current, props.at);
+  }, [props.at]);
+
+  const w = words.value;
+  if (props.curves.length === 0) return <p class="muted">{w.empty}</p>;
+  const told = props.curves.map((curve) =>
+    w.curveSummary(curve.name, curve.y.length, figure(curve.y[0]), figure(curve.y.at(-1))),
+  );
+  return (
+    <>
+      <div class="plot" role="img" aria-label={`${props.label}. ${told.join('; ')}`} ref={place} />
+      <ul class="legend">
+        {props.curves.map((curve) => (
+          <li key={curve.name}>
+            <i style={{ background: curve.colour }} />
+            {curve.name} <b>{figure(curve.y.at(-1))}</b>
+          </li>
+        ))}
+        <li class="muted">→ {props.across}</li>
+      </ul>
+      <Figures
+        head={[props.across, ...props.curves.map((curve) => curve.name)]}
+        rows={() => {
+          const [x, ...ys] = aligned(props.curves, false);
+          return Array.from(x, (value, at) => [value, ...ys.map((y) => y[at] ?? null)]);
+        }}
+      />
+    </>
+  );
+}

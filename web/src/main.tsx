@@ -1,0 +1,18 @@
+import { render } from 'preact';
+import '@preact/signals';
+import 'uplot/dist/uPlot.min.css';
+import './style/tokens.css';
+import './style/layout.css';
+import './style/parts.css';
+import { address } from './shell/address';
+import { Shell } from './shell/Shell';
+import { RunView } from './views/run/RunView';
+import { RunsView } from './views/runs/RunsView';
+
+function Page() {
+  const [view, name] = address.value.path;
+  return <Shell>{view === 'run' && name ? <RunView key={name} name={name} /> : <RunsView />}</Shell>;
+}
+
+const page = document.getElementById('page');
+if (page) render(<Page />, page);

@@ -1,0 +1,81 @@
+import type { Finding } from '../../api/types';
+import { figure, words } from '../../shell/preferences';
+
+const flags = (changes: Record<string, string>) =>
+  Object.entries(changes)
+    .map(([key, value]) => `--${key.replaceAll('_', '-')} ${value}`)
+    .join(' ');
+
+interface Props {
+  findings: Finding[];
+  /** Whether anybody has looked: no findings told is not the same as nothing found. */
+  told: boolean;
+  layer: (index: number) => string;
+  jump: (step: number) => void;
+}
+
+const WEIGHT = { error: 0, warning: 1, note: 2 };
+
+export function Findings({ findings, told, layer, jump }: Props) {
+  const w = words.value;
+  if (!told) return null;
+  const sorted = [...findings].sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
+  return (
+    <section class="card">
+      <h2>{w.findings}</h2>
+      {sorted.length === 0 && <p class="hint">{w.noFindings}</p>}
+      {sorted.map((finding) => (
+        <article key={`${finding.id} ${finding.layer}`} class={`finding ${finding.severity}`}>
+          <div class="head">
+            <h3>{w.problems[finding.id] ?? finding.id}</h3>
+            <span class={`pill ${finding.severity}`}>{w.severity[finding.severity]}</span>
+            {finding.layer !== undefined && <span class="muted">{layer(finding.layer)}</span>}
+            {finding.step !== undefined && (
+              <button type="button" onClick={() => jump(finding.step ?? 0)}>
+                {w.jump(figure(finding.step))}
+              </button>
+            )}
+          </div>
+          <p lang="en">{finding.cause}</p>
+          <details>
+            <summary>
+              {w.evidence} · {w.remedies}
+            </summary>
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls has to be reachable by keyboard. */}
+            <section class="scroll" tabIndex={0} aria-label={w.evidence}>
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">{w.evidence}</th>
+                    <th scope="col" class="number">
+                      {w.value}
+                    </th>
+                    <th scope="col" class="number">
+                      {w.threshold}
+                    </th>
+                  </tr>
+                </thead>
+                <tbody lang="en">
+                  {finding.evidence.map((one) => (
+                    <tr key={one.what}>
+                      <td>{one.what}</td>
+                      <td class="number">{figure(one.value)}</td>
+                      <td class="number">{figure(one.threshold)}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </section>
+            <ol lang="en">
+              {finding.remedies.map((remedy) => (
+                <li key={remedy.what}>
+                  {remedy.what} <code>{flags(remedy.changes)}</code>
+                </li>
+              ))}
+            </ol>
+          </details>
+        </article>
+      ))}
+    </section>
+  );
+}
