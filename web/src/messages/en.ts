@@ -1,4 +1,7 @@
+import { play } from './play.en';
+
 export const en = {
+  play,
   title: 'deltarule',
   toContent: 'Skip to content',
   runs: 'Runs',

@@ -1,6 +1,8 @@
 import type { Messages } from './en';
+import { play } from './play.ko';
 
 export const ko: Messages = {
+  play,
   title: 'deltarule',
   toContent: '본문으로 건너뛰기',
   runs: '실행 목록',

@@ -12,7 +12,15 @@ export async function upload(file: File): Promise<Uploaded> {
     body: file,
   });
   if (!answer.ok) throw new Error((await answer.text()).trim() || `${answer.status} ${answer.statusText}`);
-  return (await answer.json()) as Uploaded;
+  const told = (await answer.json()) as Uploaded;
+  sessionStorage.setItem(`deltarule-table-${told.upload}`, JSON.stringify(told.columns.map(({ name }) => name)));
+  return told;
+}
+
+/** The names of a sent table's columns, after a reload as well; of a link from elsewhere only the target is known. */
+export function columnsOf(id: string, target: string): string[] {
+  const kept = sessionStorage.getItem(`deltarule-table-${id}`);
+  return kept ? (JSON.parse(kept) as string[]) : [target];
 }
 
 /** What the network of a session can be taken away as. */
