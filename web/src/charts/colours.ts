@@ -43,18 +43,18 @@ export const PARTS = (dark: boolean) => ({
   elsewhere: dark ? '#5b6774' : '#b4bcc6',
 });
 
-// Signs: blue below 0, orange above, the ground between. Both ends are as far from it, in lightness as well.
+// Signs: blue below 0, orange above, the ground between. The ends are the first two categories, as two classes are.
 const ENDS = (dark: boolean): [number, number, number][] =>
   dark
     ? [
-        [74, 168, 240],
+        [86, 180, 233],
         [38, 46, 56],
-        [245, 146, 62],
+        [230, 159, 0],
       ]
     : [
-        [0, 104, 178],
+        [0, 114, 178],
         [247, 247, 247],
-        [204, 88, 0],
+        [213, 94, 0],
       ];
 
 /** A signed number's colour, `share` from −1 to 1. */

@@ -56,7 +56,7 @@ export const play = {
   leaveRun: 'Back to the data sets',
   counts: (training: string, validation: string) => `${training} training rows, ${validation} for validation`,
   settings: 'Settings',
-  auto: (value: string) => (value ? `automatic: ${value}` : 'automatic'),
+  auto: (value: string) => (value ? `${value} (auto)` : 'auto'),
   setting: {
     hidden: 'Hidden layers',
     activation: 'Activation',
@@ -99,7 +99,7 @@ export const play = {
   positive: 'positive',
   thisPhase: 'Numbers of this phase',
   noPhase: '“One phase” goes through a step piece by piece: forward, cost, backward, update.',
-  phaseOf: (row: string, rows: string) => `Row ${row} of the batch’s ${rows}`,
+  phaseOf: (row: string, rows: string) => `Row ${row}, in a batch of ${rows}`,
   phaseNow: {
     forward: (layer: string) => `Forward through ${layer}: z = Σ w·a + b, then a = f(z).`,
     cost: 'The cost: how far the outputs are from the targets.',

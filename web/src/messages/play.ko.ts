@@ -58,7 +58,7 @@ export const play: PlayMessages = {
   leaveRun: '데이터 목록으로 돌아가기',
   counts: (training, validation) => `훈련 ${training}행, 검증 ${validation}행`,
   settings: '설정',
-  auto: (value) => (value ? `자동: ${value}` : '자동'),
+  auto: (value) => (value ? `${value} (자동)` : '자동'),
   setting: {
     hidden: '은닉층',
     activation: '활성화 함수',
@@ -101,7 +101,7 @@ export const play: PlayMessages = {
   positive: '양수',
   thisPhase: '이 단계의 값',
   noPhase: '“한 단계”를 누르면 한 스텝을 순전파, 비용, 역전파, 갱신으로 나누어 따라갑니다.',
-  phaseOf: (row, rows) => `배치의 ${rows}행 가운데 ${row}번 행`,
+  phaseOf: (row, rows) => `${row}번 행, 배치 크기 ${rows}`,
   phaseNow: {
     forward: (layer) => `${layer} 순전파: z = Σ w·a + b, 이어서 a = f(z)입니다.`,
     cost: '비용: 출력이 목표값에서 얼마나 떨어져 있는지를 나타냅니다.',

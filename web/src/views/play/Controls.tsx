@@ -65,13 +65,13 @@ export function Controls({ playground, ready }: { playground: Playground; ready:
           <Counter name="accuracy" value={figure(frame.validation?.accuracy ?? frame.training.accuracy)} />
         )}
       </dl>
+      <Help />
       {frame && <Track ready={ready} next={frame.next} running={running} />}
       {frame?.problem && (
         <p class="pill error" role="alert">
           {w.stopped(frame.problem)}
         </p>
       )}
-      <Help />
     </section>
   );
 }

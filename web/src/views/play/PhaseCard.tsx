@@ -143,11 +143,16 @@ function Table({ label, head, rows, more = 0 }: { label: string; head: string[];
       <table class="numbers">
         <thead>
           <tr>
-            {head.map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
+            {head.map((name) =>
+              // The corner names nothing: an empty heading would be read out.
+              name === '' ? (
+                <td key="corner" />
+              ) : (
+                <th key={name} scope="col" class="number">
+                  {name}
+                </th>
+              ),
+            )}
           </tr>
         </thead>
         <tbody>

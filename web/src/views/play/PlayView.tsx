@@ -185,7 +185,7 @@ function NetworkCard({ playground, ready, selected, select, chosen, apply }: Net
           activation: (at, name) => change(all, replaced(activations, at, name)),
         };
   return (
-    <section class="card">
+    <section class="card network-card">
       <div class="head">
         <h2>{w.network}</h2>
         {editing && (

@@ -1,7 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { sequential } from '../../charts/colours';
+import { diverging } from '../../charts/colours';
 import type { Frame, Ready, RowNumbers } from '../../play/protocol';
 import { dark, figure, words } from '../../shell/preferences';
+import { ink, paintNumbers } from './pictures';
 import type { Playground } from './playground';
 
 const MOST_NAMED = 8;
@@ -55,12 +56,8 @@ function Picture({ row, image }: { row: RowNumbers; image: { width: number; heig
   useEffect(() => {
     const ctx = canvas.current?.getContext('2d');
     if (!ctx) return;
-    const known = row.x.filter((value): value is number => value !== null);
-    const [low, high] = [Math.min(...known), Math.max(...known)];
     const pixels = new ImageData(image.width, image.height);
-    row.x.forEach((value, at) => {
-      pixels.data.set([...sequential(((value ?? low) - low) / (high - low || 1)), 255], at * 4);
-    });
+    paintNumbers(row.x, ink(row.x, isDark), diverging(0, isDark), new Uint32Array(pixels.data.buffer));
     ctx.putImageData(pixels, 0, 0);
   }, [key, isDark]);
   return (

@@ -3,10 +3,9 @@ import type { Pass } from '../../play/pass';
 import type { Frame, Parameter, Ready, Map as Told } from '../../play/protocol';
 import { type Column, type Edge, edge, IMAGE, type Shape, UNIT } from '../../play/shape';
 import { figure } from '../../shell/preferences';
-import { css, inkOn, type Pictures, paintNumbers, ranked, signed } from './pictures';
+import { css, ink, inkOn, type Pictures, paintNumbers, ranked, signed } from './pictures';
 
 type Numbers = (number | null)[];
-type Rgb = [number, number, number];
 
 export interface Scene {
   ready: Ready;
@@ -128,15 +127,8 @@ function paintInputImage(ctx: Drawing, scene: Scene, column: Column): void {
   const size = ready.data.image;
   if (!size) return;
   const x = frame.row.x;
-  const known = x.filter((value): value is number => value !== null);
-  const [low, high] = [Math.min(...known), Math.max(...known)];
-  const [from, to] = [diverging(0, dark), dark ? 255 : 20];
-  const shade = (value: number): Rgb => {
-    const s = (value - low) / (high - low || 1);
-    return [from[0] + (to - from[0]) * s, from[1] + (to - from[1]) * s, from[2] + (to - from[2]) * s];
-  };
   const picture = pictures.picture('input', size.width, size.height, `${dark} ${x.join()}`, (pixels) =>
-    paintNumbers(x, shade, from, pixels),
+    paintNumbers(x, ink(x, dark), diverging(0, dark), pixels),
   );
   const [left, top] = [column.x - IMAGE / 2, (column.y[0] ?? 0) - IMAGE / 2];
   ctx.imageSmoothingEnabled = false;
@@ -185,8 +177,7 @@ function activation({ pass, frame }: Scene, column: Column, unit: number): numbe
 }
 
 /** A number that fits a unit. */
-const short = (value: number) =>
-  Math.abs(value) >= 100 ? figure(Math.round(value)) : value.toFixed(2).replace('-', '−');
+const short = (value: number) => (Math.abs(value) >= 100 ? figure(Math.round(value)) : value.toFixed(2));
 
 function paintNumber(ctx: Drawing, scene: Scene, column: Column, value: number, x: number, y: number): void {
   const colour = signed(column.activation, 1, scene.dark)(value);

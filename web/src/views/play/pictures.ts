@@ -16,6 +16,14 @@ export const ranked =
   (value: number): Rgb =>
     sequential((value - low) / (high - low || 1));
 
+/** Pixels as ink on the page's ground. */
+export function ink(numbers: (number | null)[], dark: boolean): (value: number) => Rgb {
+  const known = numbers.filter((value): value is number => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const [from, to] = [diverging(0, dark), dark ? 235 : 26];
+  return (value) => from.map((part) => Math.round(part + ((to - part) * (value - low)) / (high - low || 1))) as Rgb;
+}
+
 /** Pictures of maps, made again only where a map has changed. */
 export class Pictures {
   private made = new Map<string, { key: string; canvas: OffscreenCanvas }>();
