@@ -77,7 +77,8 @@ function options(props: Props, width: number, drawn: (plot: uPlot) => void): uPl
         stroke: curve.colour,
         width: 2,
         spanGaps: true,
-        points: { show: curve.x.length < 2 },
+        // One number alone has no line.
+        points: { show: (plot: uPlot) => (plot.data[0]?.length ?? 0) < 2 },
         ...(curve.dashed && { dash: [6, 4] }),
       })),
     ],

@@ -4,8 +4,8 @@ import type { Parameter } from './protocol';
 // Where the network's units stand in its picture. Lengths are CSS pixels.
 
 export const UNIT = 34;
-export const IMAGE = 112;
-const [GAP, SIDE, NARROWEST] = [50, 66, 112];
+export const IMAGE = 104;
+const [GAP, SIDE, NARROWEST] = [50, 55, 96];
 /** As many units of a layer are drawn; the others can be brought in. */
 export const MOST = 12;
 

@@ -1,4 +1,5 @@
 import { diverging } from '../../charts/colours';
+import { bytes } from '../../play/maps';
 import type { Pass } from '../../play/pass';
 import type { Frame, Parameter, Ready, Map as Told } from '../../play/protocol';
 import { type Column, type Edge, edge, IMAGE, type Shape, UNIT } from '../../play/shape';
@@ -30,7 +31,7 @@ export function paintNetwork(ctx: Drawing, scene: Scene): void {
     else if (column.image) paintInputImage(ctx, scene, column);
   });
   if (scene.hovered) paintChosen(ctx, scene, scene.hovered, 5, 0.5);
-  if (scene.selected) paintChosen(ctx, scene, scene.selected, 8, 1);
+  if (scene.selected) paintChosen(ctx, scene, scene.selected, 9, 1);
   shape.columns.forEach((column, at) => {
     if (column.image) return;
     column.y.forEach((_, place) => {
@@ -117,9 +118,11 @@ function paintChosen(ctx: Drawing, scene: Scene, parameter: Parameter, width: nu
   ctx.globalAlpha = alpha;
   stroke(ctx, curve, width, colours.accent);
   ctx.globalAlpha = 1;
+  // The accent and a negative weight are both blue: the ground keeps them apart.
+  stroke(ctx, curve, width * 0.65, colours.ground);
   const column = shape.columns.find((one) => one.layer === parameter.layer) as Column;
   const value = shown(scene, parameter.layer)?.w[(parameter.from ?? 0) * column.units + parameter.to];
-  if (value !== null && value !== undefined) stroke(ctx, curve, width / 2.4, css(diverging(Math.sign(value), dark)));
+  if (value !== null && value !== undefined) stroke(ctx, curve, width * 0.4, css(diverging(Math.sign(value), dark)));
 }
 
 function paintInputImage(ctx: Drawing, scene: Scene, column: Column): void {
@@ -151,9 +154,12 @@ function paintUnit(ctx: Drawing, scene: Scene, at: number, place: number): void 
   const unit = column.first + place;
   const [x, y] = [column.x, column.y[place] as number];
   const half = UNIT / 2;
+  const outline = () => {
+    ctx.beginPath();
+    ctx.roundRect(x - half, y - half, UNIT, UNIT, 6);
+  };
   ctx.save();
-  ctx.beginPath();
-  ctx.roundRect(x - half, y - half, UNIT, UNIT, 6);
+  outline();
   ctx.fillStyle = colours.ground;
   ctx.fill();
   ctx.save();
@@ -165,6 +171,7 @@ function paintUnit(ctx: Drawing, scene: Scene, at: number, place: number): void 
   const isBias = selected?.layer === column.layer && selected?.from === null && selected?.to === unit;
   ctx.lineWidth = isBias ? 3.5 : 1;
   ctx.strokeStyle = isBias ? colours.accent : colours.muted;
+  outline();
   ctx.stroke();
   ctx.restore();
   label(ctx, scene, at, unit, x, y + half);
@@ -195,6 +202,7 @@ function paintPicture(ctx: Drawing, scene: Scene, at: number, unit: number, left
   const { frame, ready, shape } = scene;
   const column = shape.columns[at] as Column;
   const plane = ready.data.range?.length === 2;
+  const line = ready.data.range?.length === 1;
   const isOutput = at === shape.columns.length - 1;
   const { maps } = frame;
   const map = isOutput
@@ -203,7 +211,8 @@ function paintPicture(ctx: Drawing, scene: Scene, at: number, unit: number, left
   ctx.imageSmoothingEnabled = plane;
   if (column.layer === null && plane) paintRamp(ctx, unit, left, top, scene.dark);
   else if (map && plane) ctx.drawImage(planePicture(scene, column, unit, map, isOutput), left, top, UNIT, UNIT);
-  else if (map) paintLine(ctx, scene, map, left, top);
+  else if (map) paintLine(ctx, scene, bytes(map.bytes), left, top);
+  else if (column.layer === null && line) paintLine(ctx, scene, [0, 255], left, top);
   else {
     const weights = at === 1 ? weightsPicture(scene, column, unit) : null;
     if (weights) ctx.drawImage(weights, left, top, UNIT, UNIT);
@@ -250,12 +259,11 @@ function paintRamp(ctx: Drawing, input: number, left: number, top: number, dark:
 }
 
 /** What a unit gives over one input: a line, in the unit's own scale. */
-function paintLine(ctx: Drawing, scene: Scene, map: { bytes: string }, left: number, top: number): void {
-  const told = atob(map.bytes);
+function paintLine(ctx: Drawing, scene: Scene, told: ArrayLike<number>, left: number, top: number): void {
   ctx.beginPath();
   for (let at = 0; at < told.length; at++) {
     const x = left + 3 + (at / (told.length - 1)) * (UNIT - 6);
-    const y = top + UNIT - 4 - (told.charCodeAt(at) / 255) * (UNIT - 8);
+    const y = top + UNIT - 4 - ((told[at] as number) / 255) * (UNIT - 8);
     if (at === 0) ctx.moveTo(x, y);
     else ctx.lineTo(x, y);
   }
