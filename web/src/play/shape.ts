@@ -66,7 +66,7 @@ export function place(column: Column, unit: number): number | null {
 export function bringIn(firsts: number[], shape: Shape, at: number, unit: number): number[] {
   const column = shape.columns[at];
   if (!column || place(column, unit) !== null) return firsts;
-  const moved = shape.columns.map((one) => one.first);
+  const moved = shape.columns.map((one, here) => firsts[here] ?? one.first);
   moved[at] = unit < column.first ? unit : unit - column.y.length + 1;
   return moved;
 }

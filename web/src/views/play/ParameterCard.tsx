@@ -1,11 +1,11 @@
 import { effect } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { parameterText } from '../../play/address';
+import { numberOf, symbol } from '../../play/parameter';
 import type { Checked, Frame, Parameter, Ready } from '../../play/protocol';
 import { dense } from '../../play/shape';
 import { figure, words } from '../../shell/preferences';
 import { Ledger, quantity } from './Ledger';
-import { symbol } from './NetworkPicture';
 import { layerName, type Playground } from './playground';
 
 interface Props {
@@ -18,21 +18,15 @@ interface Props {
 const same = (one: Parameter | undefined, other: Parameter | null) =>
   !!one && !!other && parameterText(one) === parameterText(other);
 
-export function parameterValue(frame: Frame | null, ready: Ready, { layer, from, to }: Parameter): number | null {
-  const weights = frame?.weights?.find((one) => one.layer === layer);
-  const units = ready.layers[layer]?.units ?? 0;
-  return (from === null ? weights?.b[to] : weights?.w[from * units + to]) ?? null;
+function valueIn(frame: Frame | null, ready: Ready, parameter: Parameter): number | null {
+  const weights = frame?.weights?.find((one) => one.layer === parameter.layer);
+  return numberOf(weights, parameter, ready.layers[parameter.layer]?.units ?? 0);
 }
 
 /** One weight or bias: its number, to be dragged; its gradient, checked and taken apart. */
 export function ParameterCard({ playground, ready, selected, select }: Props) {
   const w = words.value.play;
-  const { session, slow } = playground;
-  const frame = slow.value;
-  useGradient(playground, selected);
-  const told = session.ledger.value;
-  const ledger = same(told?.parameter, selected) && told ? quantity(told.ledger) : null;
-  const checked = session.checked.value;
+  const frame = playground.slow.value;
   return (
     <section class="card parameter">
       <div class="head">
@@ -45,54 +39,66 @@ export function ParameterCard({ playground, ready, selected, select }: Props) {
       </div>
       <Choose ready={ready} selected={selected} select={select} />
       {!selected && <p class="hint">{w.parameterHint}</p>}
-      {selected && frame && (
-        <>
-          <dl class="figures">
-            <div data-figure="value">
-              <dt>{symbol(selected)}</dt>
-              <dd>{figure(parameterValue(frame, ready, selected))}</dd>
-            </div>
-            <div data-figure="gradient">
-              <dt>{w.gradient}</dt>
-              <dd>{frame.running ? '–' : figure(ledger?.value)}</dd>
-            </div>
-            <div data-figure="cost">
-              <dt>
-                {w.cost} · {w.training}
-              </dt>
-              <dd>{figure(frame.training.cost)}</dd>
-            </div>
-          </dl>
-          <Drag key={parameterText(selected)} playground={playground} ready={ready} selected={selected} />
-          {frame.running ? (
-            <p class="hint">{w.pausedOnly}</p>
-          ) : (
-            <>
-              <button type="button" onClick={() => session.check(selected)}>
-                {w.check}
-              </button>
-              {checked && same(checked.parameter, selected) && <Verdict checked={checked} />}
-              {ledger && (
-                <>
-                  <h3>{w.chain}</h3>
-                  <div class="ledger" lang="en">
-                    <Ledger of={ledger} />
-                  </div>
-                </>
-              )}
-            </>
-          )}
-        </>
-      )}
+      {selected && frame && <Chosen playground={playground} ready={ready} selected={selected} frame={frame} />}
     </section>
   );
 }
 
+interface ChosenProps {
+  playground: Playground;
+  ready: Ready;
+  selected: Parameter;
+  frame: Frame;
+}
+
+function Chosen({ playground, ready, selected, frame }: ChosenProps) {
+  const w = words.value.play;
+  const { session } = playground;
+  useGradient(playground, selected);
+  const told = session.ledger.value;
+  const ledger = same(told?.parameter, selected) && told ? quantity(told.ledger) : null;
+  const checked = session.checked.value;
+  const figures = [
+    ['value', symbol(selected), valueIn(frame, ready, selected)],
+    ['gradient', w.gradient, frame.running ? null : ledger?.value],
+    ['cost', `${w.cost} · ${w.training}`, frame.training.cost],
+  ] as const;
+  return (
+    <>
+      <dl class="figures">
+        {figures.map(([key, name, value]) => (
+          <div key={key} data-figure={key}>
+            <dt>{name}</dt>
+            <dd>{figure(value)}</dd>
+          </div>
+        ))}
+      </dl>
+      <Drag key={parameterText(selected)} playground={playground} ready={ready} selected={selected} />
+      {frame.running && <p class="hint">{w.pausedOnly}</p>}
+      {!frame.running && (
+        <>
+          <button type="button" onClick={() => session.check(selected)}>
+            {w.check}
+          </button>
+          {checked && same(checked.parameter, selected) && <Verdict checked={checked} />}
+          {ledger && (
+            <>
+              <h3>{w.chain}</h3>
+              <div class="ledger" lang="en">
+                <Ledger of={ledger} />
+              </div>
+            </>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
 /** Asks for the gradient and its factors after each change while training rests; one question at a time. */
-function useGradient({ session }: Playground, selected: Parameter | null) {
-  const key = selected ? parameterText(selected) : '';
+function useGradient({ session }: Playground, selected: Parameter) {
+  const key = parameterText(selected);
   useEffect(() => {
-    if (!selected) return;
     let [waiting, again] = [false, false];
     const ask = () => {
       again = waiting;
@@ -180,8 +186,8 @@ function Choose({ ready, selected, select }: Omit<Props, 'playground'>) {
 function Drag({ playground, ready, selected }: { playground: Playground; ready: Ready; selected: Parameter }) {
   const w = words.value.play;
   const { session, slow } = playground;
-  const value = parameterValue(slow.value, ready, selected);
-  const reach = useMemo(() => Math.max(2, 2 * Math.abs(parameterValue(slow.peek(), ready, selected) ?? 0)), [ready]);
+  const value = valueIn(slow.value, ready, selected);
+  const reach = useMemo(() => Math.max(2, 2 * Math.abs(valueIn(slow.peek(), ready, selected) ?? 0)), [ready]);
   const [held, setHeld] = useState<number | null>(null);
   const move = (to: number) => {
     setHeld(to);

@@ -1,3 +1,4 @@
+import { symbol } from '../../play/parameter';
 import type { Pass } from '../../play/pass';
 import type { Phase, Ready } from '../../play/protocol';
 import { figure, words } from '../../shell/preferences';
@@ -104,8 +105,6 @@ function Updated({ pass, ready }: { pass: Pass; ready: Ready }) {
     <>
       {[...pass.updated.values()].map(({ layer, w: weights, b }, at) => {
         const units = b.before.length;
-        const named = (from: number | null, to: number) =>
-          from === null ? `b${layer}[${to}]` : `w${layer}[${from},${to}]`;
         const row = (name: string, before: number | null, after: number | null): Cell[] => [
           name,
           before,
@@ -113,9 +112,13 @@ function Updated({ pass, ready }: { pass: Pass; ready: Ready }) {
           before === null || after === null ? null : after - before,
         ];
         const rows = [
-          ...b.before.map((before, to) => row(named(null, to), before, b.after[to] ?? null)),
+          ...b.before.map((before, to) => row(symbol({ layer, from: null, to }), before, b.after[to] ?? null)),
           ...weights.before.map((before, place) =>
-            row(named(Math.floor(place / units), place % units), before, weights.after[place] ?? null),
+            row(
+              symbol({ layer, from: Math.floor(place / units), to: place % units }),
+              before,
+              weights.after[place] ?? null,
+            ),
           ),
         ];
         return (
