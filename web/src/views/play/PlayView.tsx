@@ -70,9 +70,10 @@ export function PlayView() {
         {ready && (
           <>
             <OutputCard playground={playground} ready={ready} />
+            {!ready.data.range && <RowCard playground={playground} ready={ready} />}
             <CostsCard playground={playground} ready={ready} />
             <Deltas playground={playground} ready={ready} />
-            <RowCard playground={playground} ready={ready} />
+            {ready.data.range && <RowCard playground={playground} ready={ready} />}
           </>
         )}
       </div>

@@ -4,9 +4,10 @@ import type { Map as Told } from '../../play/protocol';
 
 type Rgb = [number, number, number];
 
-/** Signed numbers are coloured about 0, probabilities about ½. */
+/** Signed numbers are coloured about 0, what lies between 0 and 1 about ½; a class's probability is a magnitude. */
 export function signed(activation: string | undefined, size: number, dark: boolean): (value: number) => Rgb {
-  if (activation === 'sigmoid' || activation === 'softmax') return (value) => diverging(2 * value - 1, dark);
+  if (activation === 'softmax') return sequential;
+  if (activation === 'sigmoid') return (value) => diverging(2 * value - 1, dark);
   return (value) => diverging(value / (size || 1), dark);
 }
 
