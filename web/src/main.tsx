@@ -6,12 +6,22 @@ import './style/layout.css';
 import './style/parts.css';
 import { address } from './shell/address';
 import { Shell } from './shell/Shell';
+import { NewestRun } from './views/run/NewestRun';
 import { RunView } from './views/run/RunView';
 import { RunsView } from './views/runs/RunsView';
 
 function Page() {
+  return (
+    <Shell>
+      <View />
+    </Shell>
+  );
+}
+
+function View() {
   const [view, name] = address.value.path;
-  return <Shell>{view === 'run' && name ? <RunView key={name} name={name} /> : <RunsView />}</Shell>;
+  if (view === 'run') return name ? <RunView key={name} name={name} /> : <NewestRun />;
+  return <RunsView />;
 }
 
 const page = document.getElementById('page');

@@ -13,6 +13,10 @@ pub const BARS: usize = 12;
 /// Activations that a histogram counts at most.
 const COUNTED: usize = 4096;
 
+/// ‖Δw‖/‖w‖ of a step that goes about as far as it should: about 10⁻³, with half a decade to either side (Karpathy, CS231n
+/// 2015).
+pub const HEALTHY_UPDATES: [f64; 2] = [3e-4, 3e-3];
+
 /// f' that is smaller than this in all of a sample's rows lets nothing through: a ReLU's 0, an ELU's far left side, but
 /// not a leaky ReLU's slope.
 const SILENT: f64 = 1e-3;
@@ -135,7 +139,7 @@ pub struct WeightHealth {
     /// ‖Δw‖ of the step.
     #[serde(deserialize_with = "null_is_nan")]
     pub update: f64,
-    /// ‖Δw‖/‖w‖; healthy about 10⁻³.
+    /// ‖Δw‖/‖w‖; healthy within [`HEALTHY_UPDATES`], about.
     #[serde(deserialize_with = "null_is_nan")]
     pub update_ratio: f64,
     /// Share of units whose incoming weights and bias are those of the unit before, number by number.
