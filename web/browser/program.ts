@@ -103,6 +103,7 @@ export async function openPage(
     reducedMotion: 'reduce',
     ...options,
   });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const heard: string[] = [];
   page.on('pageerror', (error) => heard.push(error.message));
