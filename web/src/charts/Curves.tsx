@@ -8,7 +8,8 @@ export interface Curve {
   colour: string;
   x: Float64Array;
   y: Float64Array;
-  dashed?: boolean;
+  /** Tells curves of one colour apart: 0 is a whole line. */
+  dash?: number;
 }
 
 interface Props {
@@ -27,6 +28,8 @@ interface Props {
   /** What happened at an x. */
   marks?: { x: number; name: string }[];
 }
+
+const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 
 const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -88,7 +91,7 @@ function options(latest: () => Props, width: number, drawn: (plot: uPlot) => voi
         width: 2,
         spanGaps: true,
         points: { show: curve.x.length < 2 },
-        ...(curve.dashed && { dash: [6, 4] }),
+        ...(curve.dash && { dash: DASHES[curve.dash % DASHES.length] ?? [] }),
       })),
     ],
     hooks: {
@@ -181,7 +184,8 @@ export function Curves(props: Props) {
   const latest = useRef(props);
   latest.current = props;
   const isDark = dark.value;
-  const shape = props.curves.map((curve) => curve.name + curve.colour).join('|') + props.logarithmic + isDark;
+  const shape =
+    props.curves.map((curve) => curve.name + curve.colour + (curve.dash ?? 0)).join('|') + props.logarithmic + isDark;
 
   // `shape` is what a new plot is for; data follow below.
   useEffect(() => {

@@ -103,7 +103,7 @@ export const en = {
   judgedHint: 'How much of the cost of always predicting the same is gone, on the rows trained on and on others.',
   askTheDoctor: 'Which remedy helps, measured:',
   gain: (metric: string, part: string, mean: string, least: string, most: string, seeds: number) =>
-    `Measured: ${metric} on ${part} rows ${mean} (${least} to ${most} over ${seeds} seeds)`,
+    `Measured: ${metric} on ${part.toLowerCase()} rows ${mean} (${least} to ${most} over ${seeds} seeds)`,
   bestRemedy: 'follow this one',
   controls: 'Controls',
   sent: 'Sent.',

@@ -96,7 +96,14 @@ function Gain({ remedy, trials }: { remedy: Remedy; trials: Trials | null }) {
   const signed = (value: number) => `${value > 0 ? '+' : ''}${figure(Number(value.toPrecision(3)))}`;
   return (
     <div class={`gain ${at === trials.best ? 'best' : ''}`}>
-      {w.gain(trials.metric, trials.part, signed(mean), signed(least), signed(most), trial.figures.length)}
+      {w.gain(
+        trials.metric,
+        trials.part === 'validation' ? w.validation : w.trainingRows,
+        signed(mean),
+        signed(least),
+        signed(most),
+        trial.figures.length,
+      )}
       {at === trials.best && <b> · {w.bestRemedy}</b>}
     </div>
   );
