@@ -22,6 +22,9 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <a href="#/play" aria-current={view === 'play' ? 'page' : undefined}>
             {w.play.title}
           </a>
+          <a href="#/lesson" aria-current={view === 'lesson' ? 'page' : undefined}>
+            {w.lesson.title}
+          </a>
           {name && (
             <>
               <span class="muted" aria-hidden="true">
