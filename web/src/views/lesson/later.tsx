@@ -196,7 +196,7 @@ export function Recursion({ done }: StepProps) {
     <>
       <Formula
         tex={
-          "\\delta_l = (\\delta_{l+1}\\, w_{l+1}^{\\mathsf T}) \\odot f\\,'(z_l) \\qquad \\s{d1} = \\bigl(\\s{v1}\\s{e1} + \\s{v2}\\s{e2} + \\s{v3}\\s{e3}\\bigr)\\,\\s{a}\\,(1 - \\s{a})"
+          "\\delta_l = (\\delta_{l+1}\\, w_{l+1}^{\\top}) \\odot f\\,'(z_l) \\qquad \\s{d1} = \\bigl(\\s{v1}\\s{e1} + \\s{v2}\\s{e2} + \\s{v3}\\s{e3}\\bigr)\\,\\s{a}\\,(1 - \\s{a})"
         }
         line="({v1} · {e1} + {v2} · {e2} + {v3} · {e3}) · {a} · (1 − {a}) = {d1}"
         signs={LAYERED}
