@@ -35,7 +35,7 @@ async function open(step: number, locale = 'en'): Promise<{ page: Page; frame: (
 
 /** The number that the formula's list tells of a symbol. */
 async function value(page: Page, key: string): Promise<number> {
-  return numberIn(await page.locator(`[data-value="${key}"] b`).innerText());
+  return numberIn(await page.locator(`[data-value="${key}"] b`).textContent());
 }
 
 const phase = (page: Page) => page.getByRole('button', { name: 'One phase' }).click();
@@ -66,7 +66,7 @@ describe('lesson', () => {
       (await value(page, 'b'));
     expect(Math.abs(z - (layers[0]?.z?.[0] as number))).toBeLessThan(0.01);
     await page.locator('.formula-set [data-symbol="z"]').first().hover();
-    expect(await page.locator('.formula-tip').innerText()).toContain('z =');
+    expect(await page.locator('.formula-tip').textContent()).toContain('z =');
     await page.close();
   });
 
@@ -74,8 +74,8 @@ describe('lesson', () => {
     const { page } = await open(3);
     for (let at = 0; at < 3; at++) await phase(page);
     const stored = page.locator('[data-number="stored"]');
-    await expect.poll(async () => numberIn(await stored.innerText())).not.toBeNaN();
-    expect(says(await value(page, 'gradient'), numberIn(await stored.innerText()))).toBe(true);
+    await expect.poll(async () => numberIn(await stored.textContent())).not.toBeNaN();
+    expect(says(await value(page, 'gradient'), numberIn(await stored.textContent()))).toBe(true);
     await phase(page);
     await page.getByText('✓ Done.').waitFor();
     await page.close();
@@ -85,8 +85,8 @@ describe('lesson', () => {
     const { page } = await open(6);
     for (let at = 0; at < 7; at++) await phase(page);
     const stored = page.locator('[data-number="stored"]');
-    await expect.poll(async () => numberIn(await stored.innerText())).not.toBeNaN();
-    expect(says(await value(page, 'd1'), numberIn(await stored.innerText()))).toBe(true);
+    await expect.poll(async () => numberIn(await stored.textContent())).not.toBeNaN();
+    expect(says(await value(page, 'd1'), numberIn(await stored.textContent()))).toBe(true);
     await page.getByText('✓ Done.').waitFor();
     await page.close();
   });
