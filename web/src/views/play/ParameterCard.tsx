@@ -241,9 +241,13 @@ function Verdict({ checked }: { checked: Checked }) {
           ))}
         </tbody>
       </table>
-      <span class={`pill ${checked.passed ? 'good' : 'error'}`}>
-        {checked.passed ? `✓ ${w.passed}` : `✗ ${w.failed}`}
-      </span>
+      {checked.kink ? (
+        <p class="hint">{w.kink}</p>
+      ) : (
+        <span class={`pill ${checked.passed ? 'good' : 'error'}`}>
+          {checked.passed ? `✓ ${w.passed}` : `✗ ${w.failed}`}
+        </span>
+      )}
     </div>
   );
 }
