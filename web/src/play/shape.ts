@@ -35,7 +35,9 @@ export function dense(layers: Layer[]): { layer: number; units: number; activati
   );
 }
 
-export function arrange(layers: Layer[], inputs: number, image: boolean, firsts: number[], room: number): Shape {
+/** The first column is what the first of these layers reads, be it the table's numbers or what categories are turned into. */
+export function arrange(layers: Layer[], image: boolean, firsts: number[], room: number): Shape {
+  const inputs = layers.find(({ kind }) => kind === 'dense')?.fan_in ?? 0;
   const all = [{ layer: null, units: inputs, activation: undefined }, ...dense(layers)];
   const width = Math.max(room, SIDE * 2 + NARROWEST * (all.length - 1));
   const rows = (units: number) => Math.min(units, MOST);

@@ -27,11 +27,8 @@ export function NetworkPicture({ playground, ready, selected, select, editing }:
   const [firsts, setFirsts] = useState<number[]>([]);
   const [hovered, setHovered] = useState<Parameter | null>(null);
   const frame = useRef<HTMLElement>(null);
-  const { inputs, image } = ready.data;
-  const shape = useMemo(
-    () => arrange(ready.layers, inputs.length, image !== null, firsts, room),
-    [ready, firsts, room],
-  );
+  const { image } = ready.data;
+  const shape = useMemo(() => arrange(ready.layers, image !== null, firsts, room), [ready, firsts, room]);
 
   useEffect(() => {
     const element = frame.current;

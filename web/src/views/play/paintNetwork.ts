@@ -278,7 +278,7 @@ function label(ctx: Drawing, scene: Scene, at: number, unit: number, x: number, 
   const column = shape.columns[at] as Column;
   const delta = column.layer === null ? null : (pass?.deltas.get(column.layer)?.[unit] ?? null);
   const names = at === 0 ? ready.data.inputs : at === shape.columns.length - 1 ? ready.data.outputs : [];
-  const name = names.length === column.units || at === 0 ? names[unit] : undefined;
+  const name = names.length === column.units ? names[unit] : undefined;
   const text = delta !== null ? `δ ${figure(delta)}` : (name ?? '');
   if (!text) return;
   ctx.font = '11px system-ui, sans-serif';
