@@ -42,12 +42,12 @@ export function arrange(layers: Layer[], image: boolean, firsts: number[], room:
   const width = Math.max(room, SIDE * 2 + NARROWEST * (all.length - 1));
   const rows = (units: number) => Math.min(units, MOST);
   const tallest = Math.max(...all.map(({ units }, at) => (at === 0 && image ? 3 : rows(units))));
-  const height = tallest * GAP + 8;
+  const height = tallest * GAP + 20;
   const columns = all.map((column, at) => {
     const picture = at === 0 && image;
     const places = picture ? 1 : rows(column.units);
     const first = Math.min(Math.max(firsts[at] ?? 0, 0), column.units - places);
-    const top = (height - places * GAP) / 2 + GAP / 2 - 5;
+    const top = (height - places * GAP) / 2 + GAP / 2;
     return {
       ...column,
       image: picture,
