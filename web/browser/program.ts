@@ -26,6 +26,20 @@ export class Place {
     });
   }
 
+  /** A run's folder. */
+  run(name: string): string {
+    return join(this.folder, 'runs', name);
+  }
+
+  /** What a run has told. */
+  events(name: string): Record<string, unknown>[] {
+    const text = readFileSync(join(this.run(name), 'events.jsonl'), 'utf8');
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
   /** A run that goes on beside the test. */
   start(...words: string[]): ChildProcess {
     return spawn(PROGRAM as string, words, { cwd: this.folder, stdio: 'ignore' });
@@ -60,6 +74,17 @@ export class Place {
   }
 }
 
+/** A number as the page writes it, in English. */
+export function numberIn(text: string): number {
+  const plain = text.trim().replaceAll(',', '').replaceAll('−', '-').replace('∞', 'Infinity');
+  return plain === '' ? Number.NaN : Number(plain);
+}
+
+/** Whether a number with at least three digits says this one. */
+export function says(shown: number, number: number): boolean {
+  return shown === number || Math.abs(shown - number) <= 6e-3 * Math.abs(number);
+}
+
 export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--font-render-hinting=none'] });
 }
@@ -78,6 +103,7 @@ export async function openPage(
     reducedMotion: 'reduce',
     ...options,
   });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const heard: string[] = [];
   page.on('pageerror', (error) => heard.push(error.message));
@@ -85,7 +111,7 @@ export async function openPage(
     if (message.type() === 'error' && !options.allowed?.test(message.text())) heard.push(message.text());
   });
   page.on('close', () => expect(heard, 'what the page said in the console').toEqual([]));
-  const [address = '', token = ''] = place.url.split('#');
+  const [address = '', token = ''] = place.url.split('#/?');
   await page.goto(`${address}#${where}${where.includes('?') ? '&' : '?'}${token}`);
   return page;
 }

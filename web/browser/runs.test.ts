@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAccessible, openBrowser, openPage, Place } from './program';
+import { isAccessible, numberIn, openBrowser, openPage, Place, says } from './program';
 
 const place = new Place();
 let browser: Browser;
 
 beforeAll(async () => {
   place.program('train', 'xor', '--run', 'solved');
-  place.program('train', 'digits', '--hidden', '16,16,16', '--activation', 'sigmoid', '--epochs', '4', '--run', 'deep');
+  place.program('train', 'digits', '--hidden', '16,16', '--epochs', '3', '--seed', '1', '--run', 'first');
+  place.program('train', 'digits', '--hidden', '16,16', '--epochs', '3', '--seed', '2', '--run', 'second');
   await place.serve();
   browser = await openBrowser();
 });
@@ -18,30 +17,59 @@ afterAll(async () => {
   await place.remove();
 });
 
-const events = (run: string) =>
-  readFileSync(join(place.folder, 'runs', run, 'events.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-
 describe('runs', () => {
   it('tells each run with the numbers of its events', async () => {
     const page = await openPage(browser, place, '/');
-    const row = page.getByRole('row', { name: /deep/ });
-    await row.waitFor();
-    expect(await page.getByRole('row').count()).toBe(3);
+    for (const name of ['solved', 'first', 'second']) {
+      const last = place.events(name).findLast((event) => event.event === 'epoch') as { cost: number; epoch: number };
+      const row = page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+      await row.waitFor();
+      const cells = await row.getByRole('cell').allInnerTexts();
+      expect(
+        cells.some((cell) => says(numberIn(cell), last.cost)),
+        `${cells} has ${last.cost}`,
+      ).toBe(true);
+      expect(cells.join(' ').replaceAll(',', '')).toContain(`${last.epoch} /`);
+    }
+    expect(await page.getByRole('row').count()).toBe(4);
     await isAccessible(page);
     await page.close();
   });
-});
 
-describe('run', () => {
-  it('tells the last epoch, and has a picture of every kind', async () => {
-    const page = await openPage(browser, place, '/run/deep');
-    await page.locator('.uplot canvas').first().waitFor();
-    const last = events('deep').findLast((event) => event.event === 'epoch') as { step: number };
-    expect(last.step).toBeGreaterThan(0);
+  it('sorts by keyboard', async () => {
+    const page = await openPage(browser, place, '/');
+    const names = () => page.locator('tbody').first().getByRole('link').allInnerTexts();
+    await page.getByRole('link', { name: 'solved' }).waitFor();
+    expect(await names()).toEqual(['first', 'second', 'solved']);
+    await page.getByRole('button', { name: /^Name/ }).focus();
+    await page.keyboard.press('Enter');
+    expect(await names()).toEqual(['solved', 'second', 'first']);
+    await page.close();
+  });
+
+  it('lays the settings of chosen runs side by side, and keeps the choice in the address', async () => {
+    const page = await openPage(browser, place, '/?runs=first,second');
+    const settings = page.locator('section.card', {
+      has: page.getByRole('heading', { name: 'Settings side by side' }),
+    });
+    await settings.waitFor();
+    const differing = await settings.getByRole('rowheader').allInnerTexts();
+    expect(differing).toEqual(['seed']);
+    expect(await settings.locator('td').allInnerTexts()).toEqual(['1', '2']);
+    await page.getByLabel('Select solved').check();
+    expect(page.url()).toContain('first%2Csecond%2Csolved');
+    await expect.poll(() => settings.getByRole('rowheader').count()).toBeGreaterThan(3);
     await isAccessible(page);
     await page.close();
+  });
+
+  it('knows of a new run by itself, in every tab', async () => {
+    const tabs = [await openPage(browser, place, '/'), await openPage(browser, place, '/')];
+    for (const tab of tabs) await tab.getByRole('link', { name: 'first' }).waitFor();
+    place.program('train', 'and', '--run', 'later');
+    for (const tab of tabs) {
+      await tab.getByRole('link', { name: 'later' }).waitFor();
+      await tab.close();
+    }
   });
 });

@@ -9,16 +9,23 @@ import './style/play.css';
 import { address } from './shell/address';
 import { Shell } from './shell/Shell';
 import { PlayView } from './views/play/PlayView';
+import { NewestRun } from './views/run/NewestRun';
 import { RunView } from './views/run/RunView';
 import { RunsView } from './views/runs/RunsView';
 
 function Page() {
-  const [view, name] = address.value.path;
   return (
     <Shell>
-      {view === 'play' ? <PlayView /> : view === 'run' && name ? <RunView key={name} name={name} /> : <RunsView />}
+      <View />
     </Shell>
   );
+}
+
+function View() {
+  const [view, name] = address.value.path;
+  if (view === 'play') return <PlayView />;
+  if (view === 'run') return name ? <RunView key={name} name={name} /> : <NewestRun />;
+  return <RunsView />;
 }
 
 const page = document.getElementById('page');

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{accept, bench, faults, features, instructions, machine, python};
+use crate::{accept, bench, faults, features, instructions, machine, python, web};
 
 /// Runs everything, ending at the first step that fails.
 pub fn test(steps: &mut Steps) -> Result<()> {
@@ -26,6 +26,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     examples(steps)?;
     faults::slice(steps)?;
     python::test(steps)?;
+    web::test(steps)?;
     packages(steps)?;
     accept::run_quick(steps)?;
     bench::slice(steps)?;
@@ -65,7 +66,8 @@ fn lint_feature_sets(steps: &mut Steps) -> Result<()> {
 /// The pages that docs.rs would build, with a broken link an error. The program is left out: its page would be written
 /// over the library's, which has the same name.
 fn documentation(steps: &mut Steps) -> Result<()> {
-    let crates = ["--package", "deltarule-kernels", "--package", "deltarule"];
+    let crates =
+        ["--package", "deltarule-kernels", "--package", "deltarule", "--package", "deltarule-server"];
     let mut command = steps.cargo(&[&["doc", "--no-deps", "--all-features"], &crates[..]].concat());
     command.env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", command)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
 
@@ -30,6 +30,9 @@ const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")]
 /// The version of cargo-deny that is built when there is none; the newest that Rust 1.95 compiles.
 const DENY_VERSION: &str = "0.20.2";
 
+/// The version of Node.js that vite 7 asks for.
+const NODE_VERSION: (u32, u32) = (20, 19);
+
 /// Sees that all of it is there.
 ///
 /// Packages of the system are installed when we are root or `CI` is set; otherwise the command that would do it is
@@ -53,6 +56,29 @@ pub fn set_up(steps: &mut Steps) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Sees that the page can be built.
+pub fn node(steps: &mut Steps) -> Result<()> {
+    let missing: Vec<&str> = [("node", "nodejs"), ("npm", "npm")]
+        .into_iter()
+        .filter(|(program, _)| !answers(program, &["--version"]))
+        .map(|(_, package)| package)
+        .collect();
+    install(steps, &missing)?;
+    let said = Command::new("node").arg("--version").output().context("could not start node")?;
+    let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+    if !is_new_enough(&version) {
+        let (major, minor) = NODE_VERSION;
+        bail!("node is {version}; expected {major}.{minor} or later; Debian 13 and nodejs.org have it");
+    }
+    Ok(())
+}
+
+/// Whether `v20.19.1` is [`NODE_VERSION`] or later.
+fn is_new_enough(version: &str) -> bool {
+    let mut parts = version.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
+    (parts.next(), parts.next()) >= (Some(NODE_VERSION.0), Some(NODE_VERSION.1))
 }
 
 /// Sees that these files are there, each with the Debian package that brings it, as [`set_up`] does with programs.
@@ -103,4 +129,19 @@ fn answers(program: &str, words: &[&str]) -> bool {
 
 fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|said| said.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_node_are_compared_as_numbers() {
+        for version in ["v20.19.0", "v20.20.2", "v22.1.0", "v100.0.0"] {
+            assert!(is_new_enough(version), "{version}");
+        }
+        for version in ["v20.9.9", "v18.20.4", "v9.30.0", "", "nonsense"] {
+            assert!(!is_new_enough(version), "{version}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod machine;
 mod python;
 mod steps;
 mod tally;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ Usage: cargo xtask COMMAND
   faults            how well faults that were put in are found and mended; writes the tables of docs/DIAGNOSIS.md
   instructions      how many instructions some kernels take, beside what is expected; --write changes what is
   python            the Python package: its wheel, its style and types, its tests
+  web [--write]     the page: its style, types and tests, and the page in a browser; --write puts its build into the server
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         ["faults", words @ ..] => faults::run(&mut steps, words),
         ["instructions", words @ ..] => instructions::run(&mut steps, words),
         ["python"] => python::test(&mut steps),
+        ["web"] => web::test(&mut steps),
+        ["web", "--write"] => web::write(&mut steps),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -27,6 +27,29 @@ impl Tally {
             self.close_binary(closing);
         } else if let Some(counts) = closing_of_pytest(line) {
             self.close_pytest(counts);
+        } else if let Some(counts) = closing_of_vitest(line) {
+            self.close_vitest(counts);
+        }
+    }
+
+    /// `1 failed | 10 passed | 2 skipped`
+    fn close_vitest(&mut self, counts: &str) {
+        let count = |what: &str| {
+            let mut parts = counts.split('|').filter_map(|part| part.trim().split_once(' '));
+            parts
+                .find(|(_, name)| *name == what)
+                .and_then(|(count, _)| count.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        self.runners += 1;
+        self.passed += count("passed");
+        self.failed += count("failed");
+        if count("passed") + count("failed") == 0 {
+            self.complaints.push("vitest ran no test".to_owned());
+        }
+        let left_out = count("skipped") + count("todo");
+        if left_out > 0 {
+            self.complaints.push(format!("vitest left out {left_out} of its tests"));
         }
     }
 
@@ -94,6 +117,13 @@ fn closing_of_pytest(line: &str) -> Option<&str> {
     (is_duration && is_count).then_some(counts)
 }
 
+/// Of vitest's closing line, `Tests  1 failed | 10 passed (11)`, the counts.
+fn closing_of_vitest(line: &str) -> Option<&str> {
+    let (counts, all) = line.strip_prefix("Tests ")?.rsplit_once(" (")?;
+    all.strip_suffix(')')?.parse::<u64>().ok()?;
+    Some(counts)
+}
+
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed", self.passed, self.failed)
@@ -120,6 +150,17 @@ mod tests {
         assert_eq!(tally.complaints, ["pytest left out 2 of its tests"]);
         assert_eq!(tally_of("no tests ran in 0.01s").runners, 0);
         assert_eq!(tally_of("trained 5 rows in 3s").runners, 0, "a sentence is no closing line");
+    }
+
+    #[test]
+    fn vitests_closing_line_counts_too() {
+        let tally = tally_of(
+            " Test Files  1 failed | 1 passed (2)\n      Tests  1 failed | 9 passed | 2 skipped (12)\n",
+        );
+        assert_eq!((tally.passed, tally.failed, tally.runners), (9, 1, 1));
+        assert_eq!(tally.complaints, ["vitest left out 2 of its tests"]);
+        assert_eq!(tally_of("Tests  2 passed (2)").to_string(), "2 passed, 0 failed");
+        assert_eq!(tally_of("Tests of nothing (here)").runners, 0, "a sentence is no closing line");
     }
 
     #[test]

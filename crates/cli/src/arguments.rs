@@ -142,7 +142,7 @@ fn train() -> Command {
             .help_heading("Run")
             .help("Exit with 1 where a finding is at least as grave: note, warning or error"),
     );
-    command.arg(
+    command.args(dashboard::beside_training()).arg(
         Arg::new("config")
             .long("config")
             .value_name("FILE")

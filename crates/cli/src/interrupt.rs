@@ -1,13 +1,17 @@
 //! Ctrl-C and SIGTERM while training: the first ends it at the next step with a checkpoint, the second at once.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use deltarule::control::{Control, Controller};
 
 /// How often the user has asked to stop.
 static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// Whether there is no training to end any more: the signal means the program.
+static TRAINED: AtomicBool = AtomicBool::new(false);
 
 /// What a shell reports of a program ended by Ctrl-C: 128 + SIGINT.
 const ENDED_AT_ONCE: i32 = 130;
@@ -21,10 +25,23 @@ pub fn listen() -> Result<()> {
         if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
             std::process::exit(ENDED_AT_ONCE);
         }
+        if TRAINED.load(Ordering::SeqCst) {
+            return;
+        }
         let words = "\nending after this step, with a checkpoint (once more to end at once, without)";
         let _ = writeln!(std::io::stderr(), "{words}");
     })
     .context("cannot listen to Ctrl-C")
+}
+
+/// Waits, after the training, until the user has had enough.
+pub fn wait() {
+    const LOOK: Duration = Duration::from_millis(50);
+    TRAINED.store(true, Ordering::SeqCst);
+    let before = ASKED.load(Ordering::SeqCst);
+    while ASKED.load(Ordering::SeqCst) == before {
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Passes the wish to stop on to the trainer.

@@ -29,6 +29,7 @@ pub const RUNS: &str = "runs";
 const CONFIG: &str = "config.toml";
 const EVENTS: &str = "events.jsonl";
 const CONTROLS: &str = "controls.jsonl";
+const DIAGNOSIS: &str = "diagnosis.json";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const MODEL: &str = "model.safetensors";
 
@@ -146,6 +147,12 @@ impl RunFolder {
     #[must_use]
     pub fn controls(&self) -> PathBuf {
         self.path.join(CONTROLS)
+    }
+
+    /// `diagnosis.json`: what the doctor's trials came to, if it was asked.
+    #[must_use]
+    pub fn diagnosis(&self) -> PathBuf {
+        self.path.join(DIAGNOSIS)
     }
 
     /// `checkpoint.safetensors`.

@@ -13,6 +13,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use deltarule::control::{Control, ControlFile};
+use deltarule::health::telemetry::HEALTHY_UPDATES;
+use deltarule::health::thresholds;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -55,6 +57,12 @@ async fn about(State(state): State<Shared>) -> Response {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "runs": state.runs.folder().display().to_string(),
+        // What the page draws its lines at: the library's own, so that no second definition stands there.
+        "thresholds": {
+            "dead": thresholds::DEAD,
+            "saturated": thresholds::SATURATED_UNITS,
+            "healthy_updates": HEALTHY_UPDATES,
+        },
     }))
     .into_response()
 }

@@ -15,7 +15,7 @@
 //! use deltarule_server::{Dashboard, Options};
 //! # fn main() -> std::io::Result<()> {
 //! let dashboard = Dashboard::bind(&Options { runs: "runs".into(), address: "127.0.0.1:0".parse().unwrap() })?;
-//! println!("{}", dashboard.url());
+//! println!("{}", dashboard.url("/"));
 //! dashboard.serve()
 //! # }
 //! ```
@@ -83,10 +83,11 @@ impl Dashboard {
         self.address
     }
 
-    /// The page's address. The token is in its fragment, which a browser keeps to itself.
+    /// The page's address; `view` is where in the page, `/` for all runs, `/run` for the newest, `/run/NAME` for one. The token
+    /// is in the fragment, which a browser keeps to itself.
     #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://{}/#token={}", self.address, self.state.token)
+    pub fn url(&self, view: &str) -> String {
+        format!("http://{}/#{view}?token={}", self.address, self.state.token)
     }
 
     /// Answers until the process ends.

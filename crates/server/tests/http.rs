@@ -21,8 +21,8 @@ fn serve(runs: &Path) -> SocketAddr {
 fn serve_with_token(runs: &Path) -> (SocketAddr, String) {
     let dashboard =
         Dashboard::bind(&Options { runs: runs.to_owned(), address: "127.0.0.1:0".parse().unwrap() }).unwrap();
-    let (address, url) = (dashboard.address(), dashboard.url());
-    let (_, token) = url.split_once("#token=").unwrap();
+    let (address, url) = (dashboard.address(), dashboard.url("/"));
+    let (_, token) = url.split_once("#/?token=").unwrap();
     let token = token.to_owned();
     std::thread::spawn(move || dashboard.serve());
     (address, token)

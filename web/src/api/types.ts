@@ -7,7 +7,7 @@ export type Severity = 'error' | 'warning' | 'note';
 export interface About {
   version: string;
   runs: string;
-  can_control: boolean;
+  thresholds: { dead: number; saturated: number; healthy_updates: [number, number] };
 }
 
 export interface Summary {
@@ -44,12 +44,30 @@ export interface Finding {
   step?: number;
   evidence: { what: string; value: number | null; threshold?: number }[];
   cause: string;
-  remedies: { what: string; changes: Record<string, string> }[];
+  remedies: Remedy[];
+}
+
+/** What the doctor's trials came to (`diagnosis.json`): no change first, then the largest gain first. */
+export interface Trials {
+  metric: string;
+  part: string;
+  best?: number;
+  trials: {
+    arm: { kind: string; remedy?: Remedy };
+    figures: number[];
+    gain?: { least: number; mean: number; most: number };
+  }[];
+}
+
+export interface Remedy {
+  what: string;
+  changes: Record<string, string>;
 }
 
 export interface Detail extends Summary {
   findings_told: Finding[];
   layers: Layer[];
+  trials: Trials | null;
 }
 
 export interface LayerHealth {
@@ -83,6 +101,18 @@ export interface RunEvent {
   validation?: Record<string, number | null>;
   layers?: unknown;
   steps_per_epoch?: number;
+  survey?: { baseline: number | null; floor: number | null };
+  judgement?: Judgement;
+  control?: Control;
+  phase?: string;
+  layer?: number;
+  what?: string;
+}
+
+/** How far a trained network's cost lies below that of a constant prediction. */
+export interface Judgement {
+  train: { rows: number; cost: number | null; baseline: number | null };
+  validation: { rows: number; cost: number | null; baseline: number | null } | null;
 }
 
 export type Control =

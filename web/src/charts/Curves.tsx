@@ -8,7 +8,8 @@ export interface Curve {
   colour: string;
   x: Float64Array;
   y: Float64Array;
-  dashed?: boolean;
+  /** Tells curves of one colour apart: 0 is a whole line. */
+  dash?: number;
 }
 
 interface Props {
@@ -20,9 +21,15 @@ interface Props {
   /** Where all charts' shared cursor stands, in units of x. */
   at?: number | null;
   onPick?: (x: number) => void;
-  /** Lines of reference across the chart. */
-  levels?: { y: number; name: string }[];
+  /** A line of reference across the chart, where it is in sight. */
+  level?: { y: number; name: string } | null;
+  /** Where values are as they should be; always in sight. */
+  band?: { low: number; high: number; name: string };
+  /** What happened at an x. */
+  marks?: { x: number; name: string }[];
 }
+
+const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 
 const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -40,7 +47,8 @@ function aligned(curves: Curve[], logarithmic: boolean): uPlot.AlignedData {
   return [x, ...tables.map((table) => table[1])] as uPlot.AlignedData;
 }
 
-function options(props: Props, width: number, drawn: (plot: uPlot) => void): uPlot.Options {
+function options(latest: () => Props, width: number, drawn: (plot: uPlot) => void): uPlot.Options {
+  const props = latest();
   const [text, grid, muted] = [token('--muted'), token('--grid'), token('--muted')];
   const axis = {
     stroke: text,
@@ -48,7 +56,7 @@ function options(props: Props, width: number, drawn: (plot: uPlot) => void): uPl
     ticks: { show: false },
     font: '12px system-ui, sans-serif',
   };
-  const levels = props.levels ?? [];
+  const { band } = props;
   return {
     width,
     height: props.height ?? 240,
@@ -58,17 +66,22 @@ function options(props: Props, width: number, drawn: (plot: uPlot) => void): uPl
       x: { time: false },
       y: {
         distr: props.logarithmic ? 3 : 1,
-        ...(levels.length > 0 && {
+        ...(band && {
           range: (_, least, most) => [
-            10 ** Math.floor(Math.log10(Math.min(least || 1e-4, ...levels.map((level) => level.y / 3)))),
-            10 ** Math.ceil(Math.log10(Math.max(most || 1, ...levels.map((level) => level.y * 1.2)))),
+            10 ** Math.floor(Math.log10(Math.min(least || band.low, band.low))),
+            10 ** Math.ceil(Math.log10(Math.max(most || band.high, band.high))),
           ],
         }),
       },
     },
     axes: [
       { ...axis, size: 30, values: (_, splits) => splits.map(tick) },
-      { ...axis, size: 58, values: (_, splits) => splits.map(props.logarithmic ? power : tick) },
+      {
+        ...axis,
+        ...(props.logarithmic && { grid: { ...axis.grid, filter: decades } }),
+        size: 58,
+        values: (_, splits) => splits.map(props.logarithmic ? power : tick),
+      },
     ],
     series: [
       {},
@@ -79,34 +92,62 @@ function options(props: Props, width: number, drawn: (plot: uPlot) => void): uPl
         spanGaps: true,
         // One number alone has no line.
         points: { show: (plot: uPlot) => (plot.data[0]?.length ?? 0) < 2 },
-        ...(curve.dashed && { dash: [6, 4] }),
+        ...(curve.dash && { dash: DASHES[curve.dash % DASHES.length] ?? [] }),
       })),
     ],
     hooks: {
-      draw: [
-        drawn,
-        (plot) => {
-          const { ctx, bbox } = plot;
-          ctx.save();
-          ctx.strokeStyle = muted;
-          ctx.fillStyle = muted;
-          ctx.lineWidth = devicePixelRatio;
-          ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-          for (const level of levels) {
-            const y = plot.valToPos(level.y, 'y', true);
-            ctx.setLineDash([4, 4]);
-            line(ctx, bbox.left, y, bbox.left + bbox.width, y);
-            ctx.textAlign = 'right';
-            ctx.fillText(level.name, bbox.left + bbox.width - 4, y - 5 * devicePixelRatio);
-          }
-          ctx.restore();
-        },
-      ],
+      drawAxes: [(plot) => band && shade(plot, band, token('--band'))],
+      draw: [drawn, (plot) => refer(plot, latest(), muted)],
     },
   };
 }
 
+/** The healthy band, under the curves. */
+function shade(plot: uPlot, band: { low: number; high: number; name: string }, colour: string) {
+  const { ctx, bbox } = plot;
+  const [top, bottom] = [plot.valToPos(band.high, 'y', true), plot.valToPos(band.low, 'y', true)];
+  ctx.save();
+  ctx.fillStyle = colour;
+  ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
+  ctx.restore();
+  write(plot, band.name, bbox.left + bbox.width - 4, bottom - 5 * devicePixelRatio, 'right', token('--good'));
+}
+
+/** A level across and marks down the chart, over the curves. */
+function refer(plot: uPlot, { level, marks }: Props, colour: string) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  const y = level ? plot.valToPos(level.y, 'y', true) : -1;
+  if (level && y > bbox.top && y < bbox.top + bbox.height) {
+    line(ctx, bbox.left, y, bbox.left + bbox.width, y);
+    write(plot, level.name, bbox.left + bbox.width - 4, y - 5 * devicePixelRatio, 'right', colour);
+  }
+  for (const { x, name } of marks ?? []) {
+    const at = plot.valToPos(x, 'x', true);
+    if (!(at >= bbox.left && at <= bbox.left + bbox.width)) continue;
+    line(ctx, at, bbox.top, at, bbox.top + bbox.height);
+    write(plot, name, at + 4 * devicePixelRatio, bbox.top + 12 * devicePixelRatio, 'left', colour);
+  }
+  ctx.restore();
+}
+
+function write(plot: uPlot, text: string, x: number, y: number, align: CanvasTextAlign, colour: string) {
+  const { ctx } = plot;
+  ctx.save();
+  ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = align;
+  ctx.fillStyle = colour;
+  ctx.fillText(text, x, y);
+  ctx.restore();
+}
+
 const tick = (value: number | null) => (value === null ? '' : figure(value));
+
+/** Over many decades a line at each digit is a wall of lines. */
+const decades = (_: uPlot, splits: number[]) => splits.map((value) => (power(value) ? value : null));
 
 /** A logarithmic axis names its powers of ten, as such where a decimal fraction would be long. */
 function power(value: number | null): string {
@@ -144,14 +185,19 @@ export function Curves(props: Props) {
   const latest = useRef(props);
   latest.current = props;
   const isDark = dark.value;
-  const shape = props.curves.map((curve) => curve.name + curve.colour).join('|') + props.logarithmic + isDark;
+  const shape =
+    props.curves.map((curve) => curve.name + curve.colour + (curve.dash ?? 0)).join('|') + props.logarithmic + isDark;
 
   // `shape` is what a new plot is for; data follow below.
   useEffect(() => {
     const element = place.current;
     if (!element || props.curves.length === 0) return;
     const made = new uPlot(
-      options(props, element.clientWidth, (drawn) => mark(drawn, latest.current.at)),
+      options(
+        () => latest.current,
+        element.clientWidth,
+        (drawn) => mark(drawn, latest.current.at),
+      ),
       aligned(props.curves, !!props.logarithmic),
       element,
     );
@@ -174,7 +220,7 @@ export function Curves(props: Props) {
 
   useEffect(() => {
     if (props.curves.length > 0) plot.current?.setData(aligned(props.curves, !!props.logarithmic));
-  }, [props.curves, props.logarithmic]);
+  }, [props.curves, props.logarithmic, props.level?.y, props.marks?.length]);
   useEffect(() => {
     if (plot.current) mark(plot.current, props.at);
   }, [props.at]);

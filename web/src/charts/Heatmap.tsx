@@ -14,6 +14,8 @@ interface Props {
   onColumn: (column: number) => void;
 }
 
+/** Of a δ of 0: darker than the least of the scale, and another colour than where there is no number. */
+const NOTHING: [number, number, number] = [0, 0, 0];
 const LEFT = 132;
 const NARROW_LEFT = 84;
 
@@ -51,11 +53,11 @@ function paint(canvas: HTMLCanvasElement, props: Props, [least, most]: [number, 
         if (!(value >= here)) value = Number.isNaN(here) ? value : here;
       }
       if (Number.isNaN(value)) continue;
-      const share = (value - least) / (most - least);
-      image.data.set([...sequential(share), 255], (y * columns + x) * 4);
+      const colour = value === Number.NEGATIVE_INFINITY ? NOTHING : sequential((value - least) / (most - least));
+      image.data.set([...colour, 255], (y * columns + x) * 4);
     }
   }
-  // Where there is no number (a δ of 0 has no logarithm) the ground shows.
+  // Where there is no number the ground shows.
   ctx.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--grid');
   ctx.fillRect(left, 0, width - left, height);
   const cells = new OffscreenCanvas(columns, matrix.layers.length);
@@ -119,7 +121,11 @@ export function Heatmap(props: Props) {
   if (matrix.layers.length === 0) return <p class="muted">{w.empty}</p>;
   const value = matrix.values[Math.max(row, 0) * matrix.steps.length + column];
   const told = `${w.layer} ${names[Math.max(row, 0)]}, ${w.step} ${figure(matrix.steps[column])}: ${
-    value === undefined || Number.isNaN(value) ? w.noNumber : figure(value)
+    value === undefined || Number.isNaN(value)
+      ? w.noNumber
+      : value === Number.NEGATIVE_INFINITY
+        ? w.nothing
+        : figure(value)
   }`;
   const point = (event: MouseEvent, pick: boolean) => {
     const element = event.currentTarget as HTMLCanvasElement;
@@ -162,6 +168,11 @@ export function Heatmap(props: Props) {
       <p class="readout">
         <span>{told}</span>
         <span class="ramp">
+          {matrix.values.includes(Number.NEGATIVE_INFINITY) && (
+            <>
+              <i class="nothing" /> {w.nothing}{' '}
+            </>
+          )}
           {figure(scale[0])} <Ramp /> {figure(scale[1])}
         </span>
       </p>

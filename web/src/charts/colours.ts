@@ -18,6 +18,29 @@ export function category(index: number, dark: boolean): string {
   return colours[index % colours.length] as string;
 }
 
+/** As many categories have a colour of their own. */
+export const CATEGORIES = CATEGORIES_LIGHT.length;
+
+/**
+ * A category for each of the names that are shown, out of all names. It hangs on the place among all, so that it stays when another
+ * is chosen, unless that one has it already: up to seven are always told apart. Later ones share colours, `turn` by turn.
+ */
+export function categories(
+  all: readonly string[],
+  shown: readonly string[],
+): Map<string, { index: number; turn: number }> {
+  const given = new Map<string, { index: number; turn: number }>();
+  const taken = new Array<number>(CATEGORIES).fill(0);
+  for (const name of [...shown].sort((a, b) => all.indexOf(a) - all.indexOf(b))) {
+    const least = Math.min(...taken);
+    let index = Math.max(all.indexOf(name), 0) % CATEGORIES;
+    while (taken[index] !== least) index = (index + 1) % CATEGORIES;
+    given.set(name, { index, turn: least });
+    taken[index] = least + 1;
+  }
+  return given;
+}
+
 /** A magnitude's colour, `share` from 0 (least) to 1 (most). */
 export function sequential(share: number): [number, number, number] {
   const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);

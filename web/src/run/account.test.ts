@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../api/types';
-import { empty, lookAt, matrix, take } from './account';
+import { empty, lookAt, matrix, type Part, rateFactor, take } from './account';
 
 const time = '2026-11-28T03:12:22.000Z';
 const started = (part: string, step = 0): RunEvent => ({ event: 'started', time, part, step, steps_per_epoch: 10 });
@@ -43,6 +43,32 @@ describe('take', () => {
     expect(account.parts).toHaveLength(1);
     expect(account.parts[0]?.series.get('cost')?.value.length).toBe(1);
     expect(account.parts[0]?.looks).toHaveLength(0);
+  });
+  it('keeps what was asked, judged and what failed with their part', () => {
+    const account = take(empty(), [
+      { event: 'surveyed', survey: { baseline: 0.69, floor: 0 } },
+      started('model'),
+      { event: 'controlled', step: 12, control: { control: 'scale_learning_rate', factor: 0.5 } },
+      { event: 'controlled', step: 30, control: { control: 'pause' } },
+      { event: 'failed', step: 31, epoch: 4, phase: 'backward', layer: 2, what: 'δ' },
+      {
+        event: 'judged',
+        judgement: {
+          train: { rows: 4, cost: 0.1, baseline: 0.69 },
+          validation: null,
+        },
+      },
+    ]);
+    const part = account.parts[0] as Part;
+    expect(part.baseline).toBe(0.69);
+    expect(part.controls.map((one) => one.step)).toEqual([12, 30]);
+    expect(rateFactor(part)).toBe(0.5);
+    expect(part.failure).toEqual({ step: 31, phase: 'backward', layer: 2, what: 'δ' });
+    expect(part.judgement?.train.rows).toBe(4);
+    // A resume from step 20 has heard the first of both, and has not failed yet.
+    take(account, [started('model', 20)]);
+    expect(part.controls).toHaveLength(1);
+    expect(part.failure).toBeNull();
   });
   it('takes 100,000 events in well under a second', () => {
     const batch = [started('model')];

@@ -1,4 +1,4 @@
-import type { LayerHealth, RunEvent } from '../api/types';
+import type { Control, Judgement, LayerHealth, RunEvent } from '../api/types';
 
 /** A growing column of numbers: doubles when full, so that 100,000 events cost no garbage. NaN is "no number". */
 export class Column {
@@ -51,15 +51,23 @@ export interface Part {
   looks: Look[];
   stepsPerEpoch: number;
   began: number;
+  /** What was asked of it, by somebody who watched. */
+  controls: { step: number; control: Control }[];
+  /** The cost of the best constant prediction, which learning has to beat. */
+  baseline: number | null;
+  judgement: Judgement | null;
+  failure: { step: number; phase: string; layer: number | null; what: string } | null;
 }
 
 export interface Account {
   parts: Part[];
+  /** A survey comes before the part that it is of. */
+  surveyed: number | null;
   /** Events that were understood; a display redraws when it changes. */
   taken: number;
 }
 
-export const empty = (): Account => ({ parts: [], taken: 0 });
+export const empty = (): Account => ({ parts: [], surveyed: null, taken: 0 });
 
 function seriesOf(part: Part, name: string): Series {
   let series = part.series.get(name);
@@ -75,12 +83,24 @@ function begin(account: Account, event: RunEvent): void {
   let part = account.parts.find((known) => known.name === name);
   const began = Date.parse(event.time ?? '');
   if (!part) {
-    part = { name, series: new Map(), looks: [], stepsPerEpoch: event.steps_per_epoch ?? 0, began };
+    part = {
+      name,
+      series: new Map(),
+      looks: [],
+      stepsPerEpoch: event.steps_per_epoch ?? 0,
+      began,
+      controls: [],
+      baseline: account.surveyed,
+      judgement: null,
+      failure: null,
+    };
   } else {
     // A resume goes on in the same part, which is the last again. What was told of later steps is told anew.
     account.parts.splice(account.parts.indexOf(part), 1);
     const kept = event.step ?? 0;
     part.looks = part.looks.filter((look) => look.step <= kept);
+    part.controls = part.controls.filter((one) => one.step <= kept);
+    part.failure = null;
     for (const [key, series] of part.series) part.series.set(key, upTo(series, kept));
   }
   account.parts.push(part);
@@ -110,8 +130,14 @@ export function take(account: Account, batch: readonly RunEvent[]): Account {
       account.taken++;
       continue;
     }
+    if (event.event === 'surveyed') account.surveyed = event.survey?.baseline ?? null;
     const part = account.parts.at(-1);
-    if (!part || typeof event.step !== 'number') continue;
+    if (!part) continue;
+    if (event.event === 'judged' && event.judgement) {
+      part.judgement = event.judgement;
+      account.taken++;
+    }
+    if (typeof event.step !== 'number') continue;
     const known = tell(part, event, event.step);
     if (known) account.taken++;
   }
@@ -140,9 +166,22 @@ function tell(part: Part, event: RunEvent, step: number): boolean {
       part.looks.push({ step, epoch: event.epoch ?? 0, layers: event.layers as LayerHealth[] });
       seriesOf(part, 'cost.batch').add(at, event.cost);
       return true;
+    case 'controlled':
+      if (!event.control) return false;
+      part.controls.push({ step, control: event.control });
+      return true;
+    case 'failed':
+      part.failure = { step, phase: event.phase ?? '', layer: event.layer ?? null, what: event.what ?? '' };
+      return true;
     default:
       return false;
   }
+}
+
+/** The factor on the schedule's learning rate that was asked for last. */
+export function rateFactor(part: Part): number {
+  const asked = part.controls.findLast((one) => one.control.control === 'scale_learning_rate')?.control;
+  return asked && 'factor' in asked ? asked.factor : 1;
 }
 
 /** Index of the look at `step`, or of the last one before it; the first where there is none before. */
@@ -182,5 +221,5 @@ export function matrix(looks: readonly Look[], of: (layer: LayerHealth) => numbe
 function present(look: Look, layer: number, of: (layer: LayerHealth) => number | null | undefined): boolean {
   const found = look.layers.find((known) => known.layer === layer);
   const value = found && of(found);
-  return typeof value === 'number' && !Number.isNaN(value);
+  return typeof value === 'number' && Number.isFinite(value);
 }

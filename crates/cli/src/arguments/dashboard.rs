@@ -36,10 +36,24 @@ pub(super) fn dashboard() -> Command {
                      where that is taken]"
                 )),
         )
-        .arg(
-            Arg::new("no_open")
-                .long("no-open")
-                .action(ArgAction::SetTrue)
-                .help("Open no browser"),
-        )
+        .arg(no_open())
+}
+
+/// `train --dashboard` and its `--no-open`.
+pub(super) fn beside_training() -> [Arg; 2] {
+    [
+        Arg::new("dashboard")
+            .long("dashboard")
+            .action(ArgAction::SetTrue)
+            .help_heading("Run")
+            .help("Watch it in a browser meanwhile; the page stays until Ctrl-C"),
+        no_open().requires("dashboard").help_heading("Run"),
+    ]
+}
+
+fn no_open() -> Arg {
+    Arg::new("no_open")
+        .long("no-open")
+        .action(ArgAction::SetTrue)
+        .help("Open no browser; the address is printed")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use deltarule::atomic_file::write_atomically;
 use deltarule::config::Config;
 use deltarule::doctor::{self, Chart, Options, Prescription};
 use deltarule::run::Rows;
@@ -37,6 +38,8 @@ pub fn doctor(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     console.show(words::doctor::findings(&chart, console.results()))?;
     let prescription = try_remedies(matches, &chart, console)?;
     if let Some(prescription) = &prescription {
+        // For the page, which shows beside each remedy what it brought.
+        write_atomically(&folder.diagnosis(), &serde_json::to_vec(prescription)?)?;
         console.show("")?;
         console.show(words::doctor::trials(prescription, console.results()))?;
     }

@@ -10,6 +10,7 @@ use deltarule::health::{Record, Severity, findings};
 use deltarule::run::{self, Prepared, Report};
 use deltarule::run_folder::RUNS;
 
+use super::dashboard;
 use crate::Outcome;
 use crate::arguments::config_of;
 use crate::console::Console;
@@ -23,11 +24,17 @@ use crate::words;
 /// The library's.
 pub fn train(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
     let config = config_of(matches)?;
+    let page =
+        matches.get_flag("dashboard").then(|| dashboard::beside(&config, matches, console)).transpose()?;
     let report = follow(&config, console, &mut |_| {})?;
     show(&report, console)?;
     console.document(&report)?;
     if report.ended != EndReason::Stopped {
         next_steps(&report, console);
+        if let Some(page) = page {
+            console.say(format!("\nthe page stays at {page}; Ctrl-C ends it"));
+            interrupt::wait();
+        }
     }
     let said = matches.get_one::<String>("fail_on").map(String::as_str);
     let limit = Severity::ALL.into_iter().find(|severity| Some(severity.name()) == said);

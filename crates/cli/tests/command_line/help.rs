@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::place::Place;
 
-const PAGES: [(&str, &[&str]); 15] = [
+const PAGES: [(&str, &[&str]); 16] = [
     ("deltarule", &["--help"]),
     ("train-short", &["train", "-h"]),
     ("train", &["train", "--help"]),
@@ -13,6 +13,7 @@ const PAGES: [(&str, &[&str]); 15] = [
     ("inspect", &["inspect", "--help"]),
     ("explain", &["explain", "--help"]),
     ("doctor", &["doctor", "--help"]),
+    ("dashboard", &["dashboard", "--help"]),
     ("check", &["check", "--help"]),
     ("bench", &["bench", "--help"]),
     ("datasets", &["datasets", "--help"]),
@@ -60,7 +61,7 @@ fn completions_man_pages_and_schema_are_whole() {
     assert_eq!(document["shell"], "bash");
     assert!(place.run(["man"]).is_done().out.contains(".TH deltarule 1"));
     let written = place.run(["man", "pages"]);
-    assert_eq!(written.is_done().out.lines().count(), 13, "{written:#?}");
+    assert_eq!(written.is_done().out.lines().count(), 14, "{written:#?}");
     let page = String::from_utf8(place.read("pages/deltarule-train.1")).unwrap();
     assert!(page.contains(".TH deltarule-train 1") && page.contains("learning\\-rate"), "{page}");
     assert_eq!(place.run(["schema"]).json(), deltarule::config::json_schema());

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod contracts;
+mod dashboard;
 mod explain;
 mod formats;
 mod health;

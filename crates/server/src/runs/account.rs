@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -18,6 +18,9 @@ use super::tail::Tail;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 4 << 20;
+
+/// Bytes of a diagnosis, at most.
+const DIAGNOSIS: u64 = 4 << 20;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,6 +95,8 @@ pub struct Whole {
     summary: Summary,
     findings_told: Vec<Finding>,
     layers: Value,
+    /// What the doctor's trials came to, if it was asked.
+    trials: Value,
 }
 
 impl Whole {
@@ -209,7 +214,18 @@ impl Account {
     /// All of the run but its events.
     pub fn whole(&self) -> Whole {
         let layers = serde_json::to_value(&self.told.record.layers).unwrap_or(Value::Null);
-        Whole { summary: self.summary(), findings_told: self.findings().unwrap_or_default(), layers }
+        Whole {
+            summary: self.summary(),
+            findings_told: self.findings().unwrap_or_default(),
+            layers,
+            trials: self.trials().unwrap_or(Value::Null),
+        }
+    }
+
+    /// `None` where there are none, or none that can be read.
+    fn trials(&self) -> Option<Value> {
+        let file = File::open(self.folder.diagnosis()).ok()?;
+        serde_json::from_reader(file.take(DIAGNOSIS)).ok()
     }
 
     fn setting(&self, name: &str) -> Option<&Value> {

@@ -1,4 +1,4 @@
-import type { Finding } from '../../api/types';
+import type { Detail, Remedy, Trials } from '../../api/types';
 import { figure, words } from '../../shell/preferences';
 
 const flags = (changes: Record<string, string>) =>
@@ -7,23 +7,27 @@ const flags = (changes: Record<string, string>) =>
     .join(' ');
 
 interface Props {
-  findings: Finding[];
-  /** Whether anybody has looked: no findings told is not the same as nothing found. */
-  told: boolean;
+  detail: Detail;
   layer: (index: number) => string;
   jump: (step: number) => void;
 }
 
 const WEIGHT = { error: 0, warning: 1, note: 2 };
 
-export function Findings({ findings, told, layer, jump }: Props) {
+export function Findings({ detail, layer, jump }: Props) {
   const w = words.value;
-  if (!told) return null;
-  const sorted = [...findings].sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
+  // Where nobody has looked, nothing found means nothing.
+  if (detail.findings === null) return null;
+  const sorted = [...detail.findings_told].sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
   return (
     <section class="card">
       <h2>{w.findings}</h2>
       {sorted.length === 0 && <p class="hint">{w.noFindings}</p>}
+      {sorted.length > 0 && !detail.trials && (
+        <p class="hint">
+          {w.askTheDoctor} <code>deltarule doctor {detail.name}</code>
+        </p>
+      )}
       {sorted.map((finding) => (
         <article key={`${finding.id} ${finding.layer}`} class={`finding ${finding.severity}`}>
           <div class="head">
@@ -70,6 +74,7 @@ export function Findings({ findings, told, layer, jump }: Props) {
               {finding.remedies.map((remedy) => (
                 <li key={remedy.what}>
                   {remedy.what} <code>{flags(remedy.changes)}</code>
+                  <Gain remedy={remedy} trials={detail.trials} />
                 </li>
               ))}
             </ol>
@@ -77,5 +82,29 @@ export function Findings({ findings, told, layer, jump }: Props) {
         </article>
       ))}
     </section>
+  );
+}
+
+/** What the remedy brought where the doctor tried it. */
+function Gain({ remedy, trials }: { remedy: Remedy; trials: Trials | null }) {
+  const w = words.value;
+  const at =
+    trials?.trials.findIndex((trial) => flags(trial.arm.remedy?.changes ?? {}) === flags(remedy.changes)) ?? -1;
+  const trial = trials?.trials[at];
+  if (!trials || !trial?.gain) return null;
+  const { least, mean, most } = trial.gain;
+  const signed = (value: number) => `${value > 0 ? '+' : ''}${figure(Number(value.toPrecision(3)))}`;
+  return (
+    <div class={`gain ${at === trials.best ? 'best' : ''}`}>
+      {w.gain(
+        trials.metric,
+        trials.part === 'validation' ? w.validation : w.trainingRows,
+        signed(mean),
+        signed(least),
+        signed(most),
+        trial.figures.length,
+      )}
+      {at === trials.best && <b> · {w.bestRemedy}</b>}
+    </div>
   );
 }

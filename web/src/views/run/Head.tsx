@@ -3,14 +3,14 @@ import { send } from '../../api/client';
 import type { Control, Detail } from '../../api/types';
 import { figure, words } from '../../shell/preferences';
 
-export function Head({ detail }: { detail: Detail }) {
+export function Head({ detail, factor }: { detail: Detail; factor: number }) {
   const w = words.value;
   return (
     <section class="card">
       <div class="head">
         <h1>{detail.name}</h1>
         <span class={`pill ${detail.state}`}>{w.states[detail.state]}</span>
-        {detail.can_control && <Controls detail={detail} />}
+        {detail.can_control && <Controls detail={detail} now={factor} />}
       </div>
       <ol class="outline" aria-label={w.network}>
         {detail.layers.map((layer, at) => (
@@ -48,7 +48,8 @@ function Key({ name, value, of }: { name: string; value: string; of?: string }) 
   );
 }
 
-function Controls({ detail }: { detail: Detail }) {
+/** `now` is the factor on the learning rate that the run goes by: the buttons' factors come on top of it. */
+function Controls({ detail, now }: { detail: Detail; now: number }) {
   const w = words.value;
   const [told, setTold] = useState('');
   const ask = (control: Control) => () =>
@@ -72,7 +73,7 @@ function Controls({ detail }: { detail: Detail }) {
         {w.stop}
       </button>
       {[0.5, 2].map((factor) => (
-        <button key={factor} type="button" onClick={ask({ control: 'scale_learning_rate', factor })}>
+        <button key={factor} type="button" onClick={ask({ control: 'scale_learning_rate', factor: now * factor })}>
           {w.scaleRate(figure(factor))}
         </button>
       ))}

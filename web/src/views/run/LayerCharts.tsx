@@ -1,4 +1,5 @@
 import { useMemo } from 'preact/hooks';
+import type { About } from '../../api/types';
 import { Factors, Shares } from '../../charts/Bars';
 import { Curves } from '../../charts/Curves';
 import { depth } from '../../charts/colours';
@@ -7,10 +8,8 @@ import { Ridge } from '../../charts/Ridge';
 import { matrix, type Part } from '../../run/account';
 import { dark, figure, words } from '../../shell/preferences';
 
-// crates/deltarule/src/health/thresholds.rs: DEAD, SATURATED_UNITS, LEAP; telemetry.rs: "healthy about 10⁻³".
-const [HEALTHY, LEAP, SHARE] = [1e-3, 0.2, 0.7];
-
-const decade = (value: number | null | undefined) => (value ? Math.log10(value) : null);
+/** Of 0 it is −∞, which a picture shows as less than anything: nothing arrives there. */
+const decade = (value: number | null | undefined) => (typeof value === 'number' ? Math.log10(value) : null);
 
 interface Props {
   part: Part;
@@ -18,9 +17,10 @@ interface Props {
   at: number;
   setStep: (step: number) => void;
   name: (layer: number) => string;
+  limits: About['thresholds'] | undefined;
 }
 
-export function LayerCharts({ part, taken, at, setStep, name }: Props) {
+export function LayerCharts({ part, taken, at, setStep, name, limits }: Props) {
   const w = words.value;
   const isDark = dark.value;
   const { looks } = part;
@@ -80,10 +80,9 @@ export function LayerCharts({ part, taken, at, setStep, name }: Props) {
           logarithmic
           at={look.step}
           onPick={setStep}
-          levels={[
-            { y: HEALTHY, name: w.healthy },
-            { y: LEAP, name: w.long },
-          ]}
+          {...(limits && {
+            band: { low: limits.healthy_updates[0], high: limits.healthy_updates[1], name: w.healthy },
+          })}
         />
       </section>
       <section class="card wide">
@@ -101,7 +100,7 @@ export function LayerCharts({ part, taken, at, setStep, name }: Props) {
           return (
             <section class="card" key={key}>
               <h2>{title}</h2>
-              <p class="hint">{w.shareHint(figure(SHARE))}</p>
+              {limits && <p class="hint">{w.shareHint(figure(limits[key]))}</p>}
               <Heatmap
                 label={title}
                 matrix={made[key]}

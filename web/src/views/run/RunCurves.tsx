@@ -3,6 +3,7 @@ import { type Curve, Curves } from '../../charts/Curves';
 import { category } from '../../charts/colours';
 import type { Part } from '../../run/account';
 import { dark, words } from '../../shell/preferences';
+import { asked } from './asked';
 
 // Costs have no upper end, scores end at 1: one axis each.
 const COSTS = /cost|loss|error|rmse|mae|mse/;
@@ -36,6 +37,7 @@ export function RunCurves(props: { part: Part; taken: number; step: number | nul
       speed: curve('samples_per_second', w.rowsPerSecond, 4),
     };
   }, [part, taken, isDark, w]);
+  const marks = part.controls.map((one) => ({ x: one.step, name: asked(one.control, w) }));
   const charts: [string, Curve[]][] = [
     [w.costAndValidation, groups.cost],
     [`${w.validation} · ${w.scale01}`, groups.scores],
@@ -49,7 +51,18 @@ export function RunCurves(props: { part: Part; taken: number; step: number | nul
         .map(([title, curves]) => (
           <section class="card" key={title}>
             <h2>{title}</h2>
-            <Curves label={title} across={w.step} curves={curves} at={props.step} onPick={props.pick} height={210} />
+            <Curves
+              label={title}
+              across={w.step}
+              curves={curves}
+              at={props.step}
+              onPick={props.pick}
+              height={210}
+              marks={marks}
+              level={
+                curves === groups.cost && part.baseline !== null ? { y: part.baseline, name: w.constantCost } : null
+              }
+            />
           </section>
         ))}
     </div>

@@ -1,20 +1,29 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { run as fetchRun } from '../../api/client';
+import { about, run as fetchRun } from '../../api/client';
 import { followRuns } from '../../api/stream';
-import type { Detail, Layer } from '../../api/types';
-import { lookAt, type Part } from '../../run/account';
+import type { About, Detail, Layer } from '../../api/types';
+import { lookAt, type Part, rateFactor } from '../../run/account';
 import { useAccounts } from '../../run/following';
 import { address, setQuery } from '../../shell/address';
 import { figure, words } from '../../shell/preferences';
 import { Findings } from './Findings';
 import { Head } from './Head';
 import { LayerCharts } from './LayerCharts';
+import { Outcome } from './Outcome';
 import { RunCurves } from './RunCurves';
 
 export function RunView({ name }: { name: string }) {
   const w = words.value;
   const [detail, setDetail] = useState<Detail | null>(null);
   const [problem, setProblem] = useState('');
+  const [limits, setLimits] = useState<About['thresholds']>();
+  useEffect(() => {
+    // Without them the pictures lack their lines, no more.
+    about().then(
+      (answer) => setLimits(answer.thresholds),
+      () => {},
+    );
+  }, []);
   const names = useMemo(() => [name], [name]);
   const account = useAccounts(names).get(name);
   useEffect(() => {
@@ -55,8 +64,8 @@ export function RunView({ name }: { name: string }) {
   if (!detail || !account) return <p class="muted">{w.loading}</p>;
   return (
     <>
-      <Head detail={detail} />
-      <Findings findings={detail.findings_told} told={detail.findings !== null} layer={layerName} jump={setStep} />
+      <Head detail={detail} factor={part ? rateFactor(part) : 1} />
+      <Findings detail={detail} layer={layerName} jump={setStep} />
       {part && looks.length > 0 && <Cursor part={part} parts={account.parts} at={at} setStep={setStep} />}
       {part && (
         <RunCurves
@@ -66,8 +75,9 @@ export function RunView({ name }: { name: string }) {
           pick={setStep}
         />
       )}
+      {part && <Outcome part={part} layer={layerName} />}
       {part && looks.length > 0 && (
-        <LayerCharts part={part} taken={account.taken} at={at} setStep={setStep} name={layerName} />
+        <LayerCharts part={part} taken={account.taken} at={at} setStep={setStep} name={layerName} limits={limits} />
       )}
     </>
   );

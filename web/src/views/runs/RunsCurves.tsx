@@ -8,7 +8,14 @@ import { dark, words } from '../../shell/preferences';
 
 type Across = 'step' | 'epoch' | 'seconds';
 
-export function RunsCurves({ runs, colour }: { runs: Summary[]; colour: (name: string) => string }) {
+interface Props {
+  runs: Summary[];
+  colour: (name: string) => string;
+  /** How many runs have the same colour before it. */
+  turn: (name: string) => number;
+}
+
+export function RunsCurves({ runs, colour, turn }: Props) {
   const w = words.value;
   const accounts = useAccounts(runs.map((run) => run.name));
   const [smoothing, setSmoothing] = useState(0);
@@ -30,7 +37,7 @@ export function RunsCurves({ runs, colour }: { runs: Summary[]; colour: (name: s
           if (!series) return [];
           const name = parts.length > 1 ? `${run.name} ${part.name}` : run.name;
           const y = smooth(series.value.values, smoothing);
-          return [{ name, colour: colour(run.name), x: series[across].values, y, dashed: at > 0 }];
+          return [{ name, colour: colour(run.name), x: series[across].values, y, dash: at + turn(run.name) }];
         });
       }),
     [names, taken, metric, across, smoothing, dark.value],

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { runs as fetchRuns } from '../../api/client';
 import { followRuns } from '../../api/stream';
 import type { Summary } from '../../api/types';
-import { category } from '../../charts/colours';
+import { CATEGORIES, categories, category } from '../../charts/colours';
 import { address, setQuery } from '../../shell/address';
 import { dark, words } from '../../shell/preferences';
 import { Comparison } from './Comparison';
@@ -32,10 +32,19 @@ export function RunsView() {
     const next = chosen.includes(name) ? chosen.filter((other) => other !== name) : [...chosen, name];
     setQuery({ runs: next.join(',') });
   };
-  // A run's colour hangs on its place among all names, so that it stays when another is selected.
   const order = (list ?? []).map((run) => run.name).sort();
-  const colour = (name: string) => category(order.indexOf(name), dark.value);
   const selected = (list ?? []).filter((run) => chosen.includes(run.name));
+  const drawn = selected.length > 0 ? selected : (list ?? []).slice(0, CATEGORIES);
+  const given = categories(
+    order,
+    drawn.map((run) => run.name),
+  );
+  // A run that is not drawn has no colour.
+  const colour = (name: string) => {
+    const found = given.get(name);
+    return found ? category(found.index, dark.value) : 'transparent';
+  };
+  const turn = (name: string) => given.get(name)?.turn ?? 0;
   return (
     <>
       <h1>{w.runs}</h1>
@@ -49,7 +58,7 @@ export function RunsView() {
       {list && list.length > 0 && (
         <>
           <RunsTable runs={list} chosen={chosen} toggle={toggle} colour={colour} />
-          <RunsCurves runs={selected.length > 0 ? selected : list.slice(0, 7)} colour={colour} />
+          <RunsCurves runs={drawn} colour={colour} turn={turn} />
           <Comparison runs={selected} colour={colour} />
         </>
       )}
