@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Frame, LedgerTold, Phase, Ready, Tell } from '../src/play/protocol';
-import { isAccessible, openBrowser, openPage, Place } from './program';
+import { isAccessible, numberIn, openBrowser, openPage, Place } from './program';
 
 const place = new Place();
 let browser: Browser;
@@ -53,12 +53,12 @@ async function play(query: string, options = {}): Promise<{ page: Page; heard: H
   return { page, heard };
 }
 
-/** Text as people read it is the number to four digits. */
+/** Text as people read it is the number to four digits, to three where it is a power of ten's multiple. */
 function isNumber(text: string, value: number | null | undefined) {
-  const read = Number(text.replaceAll(',', '').replaceAll('−', '-'));
+  const read = numberIn(text);
   expect(typeof value, text).toBe('number');
   expect(Math.abs(read - (value as number)), `${text} for ${value}`).toBeLessThanOrEqual(
-    6e-4 * Math.abs(value as number) + 1e-12,
+    (text.includes('e') ? 6e-3 : 6e-4) * Math.abs(value as number),
   );
 }
 

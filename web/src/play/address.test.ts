@@ -22,7 +22,7 @@ describe('the address', () => {
     for (const text of [
       '',
       ...SETS.map((name) => `data=${name}`),
-      'data=xor&noise=0.2&rows=80&data_seed=3&hidden=none',
+      'data=xor&noise=0.2&rows=80&seed=3&hidden=none',
       'data=moons&hidden=3,5&activation=relu,tanh&learning_rate=0.03&batch_size=all&optimizer=momentum&momentum=0.5',
       'data=upload&upload=abc&file=my sales.csv&target=price',
       'import=sales-1',
@@ -40,12 +40,12 @@ describe('the address', () => {
   });
 
   it('is told to the engine as settings of config.toml', () => {
-    const plain = asked(from('data=moons').settings);
-    expect(plain).toMatchObject({ hidden: '8,8', activation: 'tanh', schedule: 'constant', test: '0' });
+    const plain = asked(from('data=moons'));
+    expect(plain).toMatchObject({ hidden: '8,8', activation: 'tanh', test: '0', seed: '0' });
     expect(plain).not.toHaveProperty('momentum');
     expect(plain).not.toHaveProperty('cost');
-    expect(asked(from('optimizer=nesterov').settings).momentum).toBe('0.9');
-    expect(asked(from('hidden=none').settings)).not.toHaveProperty('activation');
+    expect(asked(from('optimizer=nesterov')).momentum).toBe('0.9');
+    expect(asked(from('hidden=none'))).not.toHaveProperty('activation');
   });
 
   it('tells the data in the words of the protocol', () => {
@@ -53,11 +53,10 @@ describe('the address', () => {
       const { source } = from(text);
       return source.from === 'run' ? null : data(source);
     };
-    expect(told('data=circles&rows=50&noise=0.1&data_seed=4')).toEqual({
+    expect(told('data=circles&rows=50&noise=0.1&seed=4')).toEqual({
       name: 'circles',
       rows: 50,
       noise: 0.1,
-      seed: 4,
     });
     expect(told('data=digits')).toEqual({ name: 'digits' });
     expect(told('data=upload&upload=u&target=t')).toEqual({ upload: 'u', target: 't' });

@@ -24,7 +24,7 @@ export type Setting = (typeof SETTINGS)[number];
 
 /** Where the rows come from: a generated set, a table that was sent to the server, or a run with its weights. */
 export type Source =
-  | { from: 'set'; name: SetName; rows: string; noise: string; seed: string }
+  | { from: 'set'; name: SetName; rows: string; noise: string }
   | { from: 'upload'; upload: string; file: string; target: string }
   | { from: 'run'; run: string };
 
@@ -34,11 +34,11 @@ export interface Choice {
   settings: Record<Setting, string>;
 }
 
-/** What the playground asks for besides what can be chosen: training goes on until it is paused, at one rate. */
+/**
+ * What the playground asks for besides what can be chosen: a network that is all there is to see. That training goes on
+ * until it is paused, at one rate, is the engine's own choice.
+ */
 const FIXED: Record<string, string> = {
-  schedule: 'constant',
-  early_stopping: 'none',
-  epochs: '1000000000',
   test: '0',
   numeric_encoding: 'plain',
   normalization: 'none',
@@ -98,7 +98,6 @@ export function set(name: SetName, query = new URLSearchParams()): Source {
     name,
     rows: query.get('rows') ?? rows,
     noise: query.get('noise') ?? noise,
-    seed: query.get('data_seed') ?? '0',
   };
 }
 
@@ -126,26 +125,26 @@ export function query({ source, settings }: Choice): Record<string, string | nul
     target: source.from === 'upload' ? source.target : null,
     rows: source.from === 'set' ? source.rows : null,
     noise: source.from === 'set' ? source.noise : null,
-    data_seed: source.from === 'set' && source.name !== 'digits' ? source.seed : null,
   };
   for (const key of SETTINGS) own[key] = source.from === 'run' ? null : settings[key];
   return own;
 }
 
-/** What the choice is in the words of the protocol. `seed` of the data is apart: new weights for the same points. */
+/** The rows in the words of the protocol. Generated ones are drawn from the settings' seed. */
 export function data(source: Exclude<Source, { from: 'run' }>): Data {
   if (source.from === 'upload') return { upload: source.upload, target: source.target };
-  const numbers: { rows?: number; noise?: number; seed?: number } = {};
+  const numbers: { rows?: number; noise?: number } = {};
   if (source.name !== 'digits') {
     if (source.rows !== '') numbers.rows = Number(source.rows);
     if (source.noise !== '') numbers.noise = Number(source.noise);
-    numbers.seed = Number(source.seed);
   }
   return { name: source.name, ...numbers };
 }
 
-export function asked(settings: Record<Setting, string>): Record<string, string> {
+export function asked({ source, settings }: Choice): Record<string, string> {
   const said: Record<string, string> = { ...FIXED };
+  // The curve's numbers are as good as scaled, and are to be read off as they are.
+  if (source.from === 'set' && source.name === 'curve') said.target_scaling = 'none';
   for (const key of SETTINGS) {
     if (settings[key] === 'auto' || settings[key] === '') continue;
     if (key === 'momentum' && !WITH_MOMENTUM.includes(settings.optimizer)) continue;

@@ -44,17 +44,17 @@ const EMPTY = {
 };
 
 /** The pass in the light of a frame: null once training has gone on by other ways, so that no old number is shown. */
-export function seen(pass: Pass | null, frame: Frame, first: number): Pass | null {
+export function seen(pass: Pass | null, frame: Frame): Pass | null {
   if (!pass || frame.running) return null;
   if (pass.last.phase !== 'update') {
-    const atStart = frame.next.phase === 'forward' && frame.next.layer === first;
+    const atStart = frame.next.phase === 'forward' && frame.next.layer === 0;
     return atStart ? null : pass;
   }
   if (pass.settled === null) return { ...pass, settled: frame.step };
   return pass.settled === frame.step ? pass : null;
 }
 
-/** All phases of a step in their order, `layers` being those with a forward phase. */
+/** All phases of a step in their order. */
 export function phases(layers: number[]): Next[] {
   const by = (phase: Next['phase']) => (layer: number) => ({ phase, layer });
   return [

@@ -63,13 +63,19 @@ describe('a session', () => {
     const session = new Session();
     session.set({ name: 'xor' }, { hidden: '4' });
     session.draw(64, true);
+    const draw = { ask: 'draw', grid: 64, units: true };
     expect(Line.last.url).toBe('ws://127.0.0.1:7840/api/v1/play');
     Line.last.accept();
     expect(Line.last.asked).toEqual([
       { ask: 'hello', token: 'secret' },
-      { ask: 'draw', grid: 64, units: true },
       { ask: 'set', data: { name: 'xor' }, settings: { hidden: '4' } },
     ]);
+    Line.last.tell({ tell: 'ready' });
+    expect(Line.last.asked.at(-1)).toEqual(draw);
+    // A network made anew is looked at in the same way.
+    session.restart();
+    Line.last.tell({ tell: 'ready' });
+    expect(Line.last.asked.slice(-2)).toEqual([{ ask: 'restart' }, draw]);
     expect(session.connected.value).toBe(true);
   });
 
@@ -118,6 +124,7 @@ describe('a session', () => {
     expect(Line.all).toHaveLength(2);
     vi.advanceTimersByTime(1);
     Line.last.accept();
+    Line.last.tell({ tell: 'ready' });
     expect(words(Line.last)).toEqual(['hello', 'set', 'rate']);
   });
 

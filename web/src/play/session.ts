@@ -28,9 +28,10 @@ export class Session {
   private closed = false;
   private drawing = 0;
 
-  // What a new connection asks for again, in this order.
-  private looks: Of<'draw'> | undefined;
+  // What a new connection asks for again.
   private made: Of<'set'> | Of<'import'> | undefined;
+  // What each new network is asked for again: it knows nothing of how the one before it was looked at.
+  private looks: Of<'draw'> | undefined;
   private faster: Of<'rate'> | undefined;
   private chosen: Of<'row'> | undefined;
 
@@ -106,7 +107,7 @@ export class Session {
   /** How many points a side the maps in frames have (0: no maps), and whether hidden units have one. */
   draw(grid: number, units: boolean): void {
     this.looks = { ask: 'draw', grid, units };
-    this.ask(this.looks);
+    if (this.ready.value) this.ask(this.looks);
   }
 
   close(): void {
@@ -125,7 +126,7 @@ export class Session {
       this.wait = FIRST_WAIT;
       this.connected.value = true;
       this.say({ ask: 'hello', token: token() });
-      for (const again of [this.looks, this.made, this.faster, this.chosen]) if (again) this.say(again);
+      if (this.made) this.say(this.made);
     };
     socket.onmessage = (message) => {
       if (socket === this.socket && !this.closed) this.take(JSON.parse(message.data) as Tell);
@@ -145,6 +146,7 @@ export class Session {
         this.frame.value = null;
         this.phase.value = this.checked.value = this.ledger.value = this.refused.value = null;
         this.ready.value = told;
+        for (const again of [this.looks, this.faster, this.chosen]) if (again) this.say(again);
         return;
       case 'frame':
         this.frame.value = told;

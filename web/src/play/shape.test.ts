@@ -7,13 +7,13 @@ const layers = [
   { kind: 'dense', fan_in: 3, units: 20, activation: 'relu' },
   { kind: 'dense', fan_in: 20, units: 1, activation: 'sigmoid' },
 ];
-const shape = arrange(layers, 2, false, [], 800);
+const shape = arrange(layers, false, [], 800);
 
 describe('the network’s picture', () => {
   it('has a column for the inputs and for each layer with weights, from side to side', () => {
     expect(shape.columns.map((column) => column.layer)).toEqual([null, 0, 2, 3]);
     expect(shape.columns[0]?.x).toBe(shape.width - (shape.columns[3]?.x ?? 0));
-    expect(arrange(layers, 2, false, [], 100).width).toBeGreaterThan(300);
+    expect(arrange(layers, false, [], 100).width).toBeGreaterThan(300);
   });
 
   it('keeps units apart and inside', () => {
@@ -29,11 +29,11 @@ describe('the network’s picture', () => {
   it('draws some units of a wide layer, and brings others in', () => {
     expect(shape.columns[2]?.y).toHaveLength(MOST);
     const moved = bringIn([], shape, 2, 15);
-    const next = arrange(layers, 2, false, moved, 800);
+    const next = arrange(layers, false, moved, 800);
     expect(next.columns[2]?.first).toBe(15 - MOST + 1);
     expect(place(next.columns[2] as (typeof next.columns)[0], 15)).not.toBeNull();
     expect(bringIn(moved, next, 2, 15)).toBe(moved);
-    expect(arrange(layers, 2, false, [0, 0, 99], 800).columns[2]?.first).toBe(20 - MOST);
+    expect(arrange(layers, false, [0, 0, 99], 800).columns[2]?.first).toBe(20 - MOST);
   });
 
   it('finds the edge under a point, and none where there is none', () => {
@@ -56,7 +56,7 @@ describe('the network’s picture', () => {
   });
 
   it('has an image’s pixels in one place', () => {
-    const digits = arrange([{ kind: 'dense', fan_in: 64, units: 4 }], 64, true, [], 500);
+    const digits = arrange([{ kind: 'dense', fan_in: 64, units: 4 }], true, [], 500);
     expect(digits.columns[0]?.y).toHaveLength(1);
     expect(edge(digits, { layer: 0, from: 63, to: 0 })?.y0).toBe(digits.columns[0]?.y[0]);
   });

@@ -35,17 +35,19 @@ export function dense(layers: Layer[]): { layer: number; units: number; activati
   );
 }
 
-export function arrange(layers: Layer[], inputs: number, image: boolean, firsts: number[], room: number): Shape {
+/** The first column is what the first of these layers reads, be it the table's numbers or what categories are turned into. */
+export function arrange(layers: Layer[], image: boolean, firsts: number[], room: number): Shape {
+  const inputs = layers.find(({ kind }) => kind === 'dense')?.fan_in ?? 0;
   const all = [{ layer: null, units: inputs, activation: undefined }, ...dense(layers)];
   const width = Math.max(room, SIDE * 2 + NARROWEST * (all.length - 1));
   const rows = (units: number) => Math.min(units, MOST);
   const tallest = Math.max(...all.map(({ units }, at) => (at === 0 && image ? 3 : rows(units))));
-  const height = tallest * GAP + 8;
+  const height = tallest * GAP + 20;
   const columns = all.map((column, at) => {
     const picture = at === 0 && image;
     const places = picture ? 1 : rows(column.units);
     const first = Math.min(Math.max(firsts[at] ?? 0, 0), column.units - places);
-    const top = (height - places * GAP) / 2 + GAP / 2 - 5;
+    const top = (height - places * GAP) / 2 + GAP / 2;
     return {
       ...column,
       image: picture,

@@ -1,7 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { phases } from '../../play/pass';
 import type { Next, Ready } from '../../play/protocol';
-import { dense } from '../../play/shape';
 import { figure, words } from '../../shell/preferences';
 import { layerName, type Playground } from './playground';
 
@@ -88,7 +87,7 @@ function Counter({ name, value }: { name: string; value: string }) {
 /** Where a step stands: forward through each layer, cost, backward through each, update. */
 function Track({ ready, next, running }: { ready: Ready; next: Next; running: boolean }) {
   const w = words.value.play;
-  const all = phases(dense(ready.layers).map(({ layer }) => layer));
+  const all = phases(ready.layers.map((_, layer) => layer));
   const at = all.findIndex((one) => one.phase === next.phase && one.layer === next.layer);
   return (
     <ol class={running ? 'track running' : 'track'} aria-label={w.track}>

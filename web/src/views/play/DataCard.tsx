@@ -16,7 +16,7 @@ interface Props {
 /** What to train on: a generated set, a table of one's own, or a run. */
 export function DataCard({ chosen, ready, apply }: Props) {
   const w = words.value.play;
-  const { source } = chosen;
+  const { source, settings } = chosen;
   const data = ready?.data;
   return (
     <section class="card">
@@ -35,7 +35,11 @@ export function DataCard({ chosen, ready, apply }: Props) {
         ))}
       </div>
       {source.from === 'set' && source.name !== 'digits' && (
-        <Points source={source} change={(next) => apply({ ...chosen, source: next })} />
+        <Points
+          source={source}
+          change={(next) => apply({ ...chosen, source: next })}
+          again={() => apply({ source, settings: { ...settings, seed: String(Number(settings.seed) + 1) } })}
+        />
       )}
       {data && <p class="hint counts">{w.counts(figure(data.rows), figure(data.validation))}</p>}
       <Own chosen={chosen} apply={apply} />
@@ -44,7 +48,14 @@ export function DataCard({ chosen, ready, apply }: Props) {
   );
 }
 
-function Points({ source, change }: { source: Extract<Source, { from: 'set' }>; change: (source: Source) => void }) {
+interface PointsProps {
+  source: Extract<Source, { from: 'set' }>;
+  change: (source: Source) => void;
+  /** Other points, and other first weights: both come of the one seed. */
+  again: () => void;
+}
+
+function Points({ source, change, again }: PointsProps) {
   const w = words.value.play;
   return (
     <div class="fields">
@@ -69,7 +80,7 @@ function Points({ source, change }: { source: Extract<Source, { from: 'set' }>; 
           onChange={(e) => change({ ...source, noise: e.currentTarget.value })}
         />
       </label>
-      <button type="button" onClick={() => change({ ...source, seed: String(Number(source.seed) + 1) })}>
+      <button type="button" onClick={again}>
         ↻ {w.newPoints}
       </button>
     </div>

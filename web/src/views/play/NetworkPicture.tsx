@@ -27,11 +27,8 @@ export function NetworkPicture({ playground, ready, selected, select, editing }:
   const [firsts, setFirsts] = useState<number[]>([]);
   const [hovered, setHovered] = useState<Parameter | null>(null);
   const frame = useRef<HTMLElement>(null);
-  const { inputs, image } = ready.data;
-  const shape = useMemo(
-    () => arrange(ready.layers, inputs.length, image !== null, firsts, room),
-    [ready, firsts, room],
-  );
+  const { image } = ready.data;
+  const shape = useMemo(() => arrange(ready.layers, image !== null, firsts, room), [ready, firsts, room]);
 
   useEffect(() => {
     const element = frame.current;
@@ -146,10 +143,13 @@ function Readout({
   const weights = now.weights?.find((one) => one.layer === layer);
   const value = numberOf(weights, parameter, units);
   const gradient = numberOf(pass?.gradients.get(layer), parameter, units);
+  const updated = pass?.updated.get(layer);
+  const before = numberOf(updated && { w: updated.w.before, b: updated.b.before }, parameter, units);
   return (
     <p class="readout">
       <span>
-        {layerName(ready.layers, layer)} · <b>{symbol(parameter)}</b> = {figure(value)}
+        {layerName(ready.layers, layer)} · <b>{symbol(parameter)}</b> = {before !== null && `${figure(before)} → `}
+        {figure(value)}
         {gradient !== null && ` · ∂C/∂${symbol(parameter)} = ${figure(gradient)}`}
       </span>
     </p>

@@ -2,7 +2,7 @@ import { effect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Ready } from '../../play/protocol';
 import { dark, figure, words } from '../../shell/preferences';
-import { frameOf, paintOutput, pointAt } from './paintOutput';
+import { frameOf, legend, paintOutput, pointAt } from './paintOutput';
 import { Pictures } from './pictures';
 import type { Playground } from './playground';
 
@@ -60,6 +60,14 @@ export function OutputCard({ playground, ready }: { playground: Playground; read
     <section class="card output">
       <h2>{plane ? w.decision : w.function}</h2>
       <canvas ref={canvas} class={plane ? 'plane' : 'line'} role="img" aria-label={label} onClick={pick} />
+      <ul class="legend">
+        {legend(ready, w.theNetwork, isDark).map(({ name, colour }) => (
+          <li key={name}>
+            <i class="box" style={{ background: colour }} />
+            {name}
+          </li>
+        ))}
+      </ul>
       {points && (
         <p class="hint">
           {frameOf(range)

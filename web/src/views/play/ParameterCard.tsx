@@ -129,7 +129,8 @@ function Choose({ ready, selected, select }: Omit<Props, 'playground'>) {
   const layers = dense(ready.layers);
   const layer = selected?.layer ?? null;
   const of = layer === null ? undefined : ready.layers[layer];
-  const names = layer === layers[0]?.layer ? ready.data.inputs : [];
+  const named = layer === layers[0]?.layer && ready.data.inputs.length === of?.fan_in;
+  const names = named ? ready.data.inputs : [];
   const options = (count: number, name: (at: number) => string) =>
     Array.from({ length: count }, (_, at) => (
       <option key={at} value={at}>
@@ -241,9 +242,13 @@ function Verdict({ checked }: { checked: Checked }) {
           ))}
         </tbody>
       </table>
-      <span class={`pill ${checked.passed ? 'good' : 'error'}`}>
-        {checked.passed ? `✓ ${w.passed}` : `✗ ${w.failed}`}
-      </span>
+      {checked.kink ? (
+        <p class="hint">{w.kink}</p>
+      ) : (
+        <span class={`pill ${checked.passed ? 'good' : 'error'}`}>
+          {checked.passed ? `✓ ${w.passed}` : `✗ ${w.failed}`}
+        </span>
+      )}
     </div>
   );
 }

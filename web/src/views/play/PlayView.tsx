@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { token } from '../../api/client';
 import {
   asked,
   type Choice,
@@ -90,7 +91,7 @@ function useChoice({ session }: Playground) {
   const send = (next: Choice) => {
     applied.current = JSON.stringify(next);
     if (next.source.from === 'run') session.importRun(next.source.run);
-    else session.set(data(next.source), asked(next.settings));
+    else session.set(data(next.source), asked(next));
   };
   // The first one, and those that come by a link or by going back.
   useEffect(() => {
@@ -114,7 +115,7 @@ function useChoice({ session }: Playground) {
 /** Asks for maps where there is a plane or a line to draw them over, and for the address's row. */
 function useMaps({ session }: Playground) {
   useEffect(() => {
-    let asked = -1;
+    let asked = 0;
     return effect(() => {
       const ready = session.ready.value;
       if (!ready) return;
@@ -145,7 +146,7 @@ function Standing({ playground }: { playground: Playground }) {
   if (refused) {
     return (
       <p class="pill error standing" role="alert">
-        {refused.ask === 'hello' ? w.noToken : w.refused(refused.why)}
+        {refused.ask === 'hello' && token() === '' ? w.noToken : w.refused(refused.why)}
       </p>
     );
   }

@@ -103,6 +103,7 @@ function Answer({ ready, frame }: { ready: Ready; frame: Frame }) {
           ))}
         </tbody>
       </table>
+      {task === 'numbers' && ready.settings.target_scaling !== 'none' && <p class="hint">{w.scaled}</p>}
     </div>
   );
 }

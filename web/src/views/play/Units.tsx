@@ -52,7 +52,7 @@ export function Units({ shape, ready, selected, select, bring }: UnitsProps) {
           const here = one.first + row;
           const stop =
             column === at && (unit === here || (row === 0 && (unit < one.first || unit >= one.first + one.y.length)));
-          const label = one.layer === null ? `${name}: ${ready.data.inputs[here]}` : w.unit(name, String(here));
+          const label = one.layer === null ? `${name}: ${ready.data.inputs[here] ?? here}` : w.unit(name, String(here));
           return (
             <button
               key={`${one.layer} ${here}`}

@@ -38,6 +38,20 @@ export function paintNetwork(ctx: Drawing, scene: Scene): void {
       paintUnit(ctx, scene, at, place);
     });
   });
+  paintCost(ctx, scene);
+}
+
+/** The batch's cost stands above the outputs, once the pass has come to it. */
+function paintCost(ctx: Drawing, { shape, pass, colours }: Scene): void {
+  const column = shape.columns.at(-1);
+  const top = column?.y[0];
+  const cost = pass?.cost?.batch;
+  if (!column || top === undefined || typeof cost !== 'number') return;
+  ctx.font = '600 12px system-ui, sans-serif';
+  ctx.fillStyle = colours.text;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'bottom';
+  ctx.fillText(`C = ${figure(cost)}`, column.x, top - UNIT / 2 - 5);
 }
 
 function stroke(ctx: Drawing, { x0, y0, x1, y1 }: Edge, width: number, colour: string): void {
@@ -278,7 +292,7 @@ function label(ctx: Drawing, scene: Scene, at: number, unit: number, x: number, 
   const column = shape.columns[at] as Column;
   const delta = column.layer === null ? null : (pass?.deltas.get(column.layer)?.[unit] ?? null);
   const names = at === 0 ? ready.data.inputs : at === shape.columns.length - 1 ? ready.data.outputs : [];
-  const name = names.length === column.units || at === 0 ? names[unit] : undefined;
+  const name = names.length === column.units ? names[unit] : undefined;
   const text = delta !== null ? `δ ${figure(delta)}` : (name ?? '');
   if (!text) return;
   ctx.font = '11px system-ui, sans-serif';

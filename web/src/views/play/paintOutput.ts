@@ -20,6 +20,19 @@ export const frameOf = (range: Range): [number, number][] => range.map(({ low, h
 
 const hex = (colour: string): Rgb => [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16)) as Rgb;
 
+/** What the picture's colours stand for. */
+export function legend({ data }: Ready, network: string, dark: boolean): { name: string; colour: string }[] {
+  const plane = data.range?.length === 2;
+  if (data.task === 'classes' && plane) {
+    return data.outputs.map((name, kind) => ({ name, colour: classColour(kind, data.outputs.length, dark) }));
+  }
+  if (plane) return [];
+  return data.outputs.map((name, output) => ({
+    name: `${network} · ${name}`,
+    colour: category(output + 1, dark),
+  }));
+}
+
 /** Two classes have the two ends of the scale of signs, more have a colour each. */
 function classColour(kind: number, classes: number, dark: boolean): string {
   return classes <= 2 ? css(diverging(kind === 0 ? -1 : 1, dark)) : category(kind, dark);

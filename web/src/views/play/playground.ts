@@ -45,7 +45,7 @@ export function open(): Playground {
       const frame = session.frame.value;
       if (!frame) return;
       history.take(frame);
-      pass.value = seen(pass.peek(), frame, dense(session.ready.peek()?.layers ?? [])[0]?.layer ?? 0);
+      pass.value = seen(pass.peek(), frame);
       const left = frame.running ? PACE - (performance.now() - last) : 0;
       if (left > 0) {
         timer ||= window.setTimeout(show, left);
