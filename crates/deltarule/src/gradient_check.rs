@@ -271,8 +271,8 @@ impl<'a> Objective<'a> {
                 let l1 = if tensor.kind.is_regularized() { self.regularization.l1 } else { 0.0 };
                 match numeric(self, place, l1, largest, here) {
                     None => check.step_over(index, grads[place]),
-                    Some((numeric, rounding)) => {
-                        check.compare(index, grads[place], numeric, largest, rounding + ROUNDINGS * blur);
+                    Some(Difference { value, rounding, .. }) => {
+                        check.compare(index, grads[place], value, largest, rounding + ROUNDINGS * blur);
                     }
                 }
             }
@@ -345,25 +345,111 @@ pub fn check(
     GradientCheck { cost, tensors }
 }
 
+/// The check of one parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ParameterCheck {
+    /// ∂C/∂p by backpropagation.
+    pub analytic: f64,
+    /// The same by finite differences; `None` where a kink lies within reach of every step.
+    pub numeric: Option<f64>,
+    /// The step of the wider difference; of a parameter that was stepped over, the shortest that was tried.
+    pub h: f64,
+    /// How far the two may be apart: see [`RELATIVE`].
+    pub allowed: f64,
+}
+
+impl ParameterCheck {
+    /// Whether the two were compared and agree.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.numeric.is_some_and(|numeric| (self.analytic - numeric).abs() <= self.allowed)
+    }
+}
+
+/// Checks the parameter at one place in the flat buffer, as [`check`] does, on one batch.
+///
+/// ```
+/// use deltarule::Pool;
+/// use deltarule::activation::Activation;
+/// use deltarule::dataset::{Dataset, Targets};
+/// use deltarule::gradient_check::check_parameter;
+/// use deltarule::layer::Pass;
+/// use deltarule::loss::{Cost, Loss};
+/// use deltarule::network::NetworkSpec;
+/// use deltarule::optimizer::Regularization;
+///
+/// // C = ½(wx + b − y)² at w = 2, x = 3, b = 0, y = 1: ∂C/∂w = (6 − 1)·3.
+/// let mut network = NetworkSpec::new(1).dense(1, Activation::Identity).build::<f64>(1)?;
+/// network.params_mut().copy_from_slice(&[2.0, 0.0]);
+/// let data = Dataset::from_dense(1, vec![3.0], Targets::Values { outputs: 1, values: vec![1.0] });
+/// let loss = Loss::new(Cost::SquaredError, Activation::Identity, 0.0)?;
+/// let none = Regularization::default();
+/// let found = check_parameter(&Pool::new(1), &network, &loss, &none, data.range(0, 1), Pass::Inference, 0);
+/// assert!(found.passed() && (found.analytic - 15.0).abs() < 1e-12);
+/// # Ok::<(), deltarule::Error>(())
+/// ```
+///
+/// # Panics
+/// Where the batch does not fit the network, or there is no such place.
+#[must_use]
+pub fn check_parameter(
+    pool: &Pool,
+    network: &Network<f64>,
+    loss: &Loss,
+    regularization: &Regularization,
+    batch: Batch<'_, f64>,
+    pass: Pass,
+    place: usize,
+) -> ParameterCheck {
+    let mut objective = Objective::new(pool, network, loss, regularization, batch, pass);
+    let (_, grads, here) = objective.differentiated();
+    let largest = grads.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
+    let tensor = network.tensors().iter().find(|tensor| tensor.range.contains(&place));
+    let tensor = tensor.unwrap_or_else(|| panic!("there is no parameter {place}"));
+    let blur = objective.blur[tensor.range.clone()].iter().fold(0.0_f64, |most, g| most.max(g.abs()));
+    let l1 = if tensor.kind.is_regularized() { regularization.l1 } else { 0.0 };
+    let analytic = grads[place];
+    let shortest = STEPS[STEPS.len() - 1] * network.params()[place].abs().max(1.0);
+    match numeric(&mut objective, place, l1, largest, &here) {
+        None => ParameterCheck { analytic, numeric: None, h: shortest, allowed: 0.0 },
+        Some(Difference { value, rounding, h }) => {
+            let allowed = allowance(analytic, value, largest, rounding + ROUNDINGS * blur);
+            ParameterCheck { analytic, numeric: Some(value), h, allowed }
+        }
+    }
+}
+
+/// A difference of the cost.
+struct Difference {
+    value: f64,
+    /// How much of it may be rounding.
+    rounding: f64,
+    /// The step of the wider of the two that it was extrapolated from.
+    h: f64,
+}
+
+/// How far a gradient and a difference may be apart: see [`RELATIVE`].
+fn allowance(analytic: f64, numeric: f64, largest: f64, rounding: f64) -> f64 {
+    RELATIVE * analytic.abs().max(numeric.abs()) + ABSOLUTE * largest + rounding
+}
+
 /// The extrapolated central difference with the largest step that crosses no kink and over which the cost is nearly a
 /// parabola: where wide and narrow differences disagree, shorter steps are tried, and those that agree best are taken.
 ///
 /// The kink of |w| at 0 is known, and no reason to step over a weight: beyond it the penalty is continued as the
 /// straight line l1·sign(w)·w whose slope backpropagation takes.
-///
-/// Returns the difference, and how much of it may be rounding.
 fn numeric(
     objective: &mut Objective<'_>,
     place: usize,
     l1: f64,
     largest: f64,
     here: &[bool],
-) -> Option<(f64, f64)> {
+) -> Option<Difference> {
     let rounding = ROUNDINGS * 0.5 * f64::EPSILON * objective.size;
     let p = objective.network.params()[place];
     let sign = if p == 0.0 { 0.0 } else { p.signum() };
     let mut sides = Vec::with_capacity(here.len());
-    let mut best: Option<(f64, f64, f64)> = None;
+    let mut best: Option<(f64, Difference)> = None;
     for step in STEPS {
         let h = step * p.abs().max(1.0);
         let mut at = |value: f64| {
@@ -381,8 +467,8 @@ fn numeric(
         };
         if let (Some(wide), Some(narrow)) = (difference(h), difference(0.5 * h)) {
             let (found, apart) = ((4.0 * narrow - wide) / 3.0, (narrow - wide).abs());
-            if best.is_none_or(|(least, ..)| apart < least) {
-                best = Some((apart, found, rounding / h));
+            if best.as_ref().is_none_or(|(least, _)| apart < *least) {
+                best = Some((apart, Difference { value: found, rounding: rounding / h, h }));
             }
             let agree = AGREE * narrow.abs().max(wide.abs()) + AGREE_ABSOLUTE * largest;
             // Over a shorter step rounding alone would set them further apart.
@@ -392,7 +478,7 @@ fn numeric(
         }
     }
     objective.network.params_mut()[place] = p;
-    best.map(|(_, found, rounding)| (found, rounding))
+    best.map(|(_, difference)| difference)
 }
 
 impl TensorCheck {
@@ -406,7 +492,7 @@ impl TensorCheck {
     fn compare(&mut self, index: usize, analytic: f64, numeric: f64, largest: f64, rounding: f64) {
         self.compared += 1;
         let (difference, size) = ((analytic - numeric).abs(), analytic.abs().max(numeric.abs()));
-        let within = difference <= RELATIVE * size + ABSOLUTE * largest + rounding;
+        let within = difference <= allowance(analytic, numeric, largest, rounding);
         self.failures += usize::from(!within);
         let size = size.max(1e-3 * largest).max(rounding / RELATIVE);
         let relative = if difference == 0.0 { 0.0 } else { difference / size };

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use deltarule::control::{Control, ControlFile};
 use deltarule::health::telemetry::HEALTHY_UPDATES;
 use deltarule::health::thresholds;
@@ -21,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::runs::{Summary, Tail};
-use crate::{guard, page};
+use crate::{guard, page, play};
 
 type Shared = Arc<crate::State>;
 type Messages = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
@@ -32,6 +34,9 @@ const LOOK: Duration = Duration::from_millis(150);
 const LOOK_AT_ALL: Duration = Duration::from_millis(500);
 /// Bytes of events in one message, about; and how many events at most.
 const MESSAGE: usize = 256 << 10;
+
+/// What is said to whoever lacks the token.
+const NO_TOKEN: &str = "open the page by the address that the program printed: it has the token";
 
 /// Bytes of a control, at most.
 const CONTROL: usize = 1 << 10;
@@ -45,6 +50,10 @@ pub fn routes(state: Shared) -> Router {
         .route("/runs/{name}/events", get(events))
         .route("/runs/{name}/controls", post(control).layer(DefaultBodyLimit::max(CONTROL)))
         .route("/changes", get(changes))
+        .route("/play", any(play))
+        .route("/play/tables", post(upload))
+        .route("/play/{session}/config.toml", get(config))
+        .route("/play/{session}/model.safetensors", get(model))
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such thing to ask for\n") });
     Router::new()
         .nest("/api/v1", api)
@@ -146,10 +155,7 @@ async fn control(
 ) -> Response {
     let refused = |status, why: &str| (status, format!("{why}\n")).into_response();
     if !state.token.is_in(&headers) {
-        return refused(
-            StatusCode::FORBIDDEN,
-            "open the page by the address that the program printed: it has the token",
-        );
+        return refused(StatusCode::FORBIDDEN, NO_TOKEN);
     }
     let is_allowed = match control {
         Control::ScaleLearningRate { factor } => factor.is_finite() && factor > 0.0,
@@ -199,6 +205,65 @@ async fn changes(State(state): State<Shared>) -> Response {
         }
     })
     .into_response()
+}
+
+/// A session of the playground. Who may ask is settled by its first message: a browser's sockets bring no headers.
+async fn play(State(state): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
+    let upgrade = upgrade.max_message_size(play::LARGEST_MESSAGE).max_frame_size(play::LARGEST_MESSAGE);
+    upgrade.on_upgrade(move |socket| play::serve(socket, state))
+}
+
+/// What an uploaded file is called.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// Takes a table to play with.
+async fn upload(State(state): State<Shared>, Query(named): Query<Named>, request: Request) -> Response {
+    let refused = |status: StatusCode, why: String| (status, format!("{why}\n")).into_response();
+    // Before a byte of the file is read.
+    if !state.token.is_in(request.headers()) {
+        return refused(StatusCode::FORBIDDEN, NO_TOKEN.into());
+    }
+    let Ok(bytes) = axum::body::to_bytes(request.into_body(), play::LARGEST_TABLE).await else {
+        let most = play::LARGEST_TABLE >> 20;
+        return refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("expected a whole file of at most {most} MiB"),
+        );
+    };
+    match beside(move || Ok(state.play.tables.keep(&named.name, bytes.into()))).await {
+        Ok(Ok(uploaded)) => Json(uploaded).into_response(),
+        Ok(Err(why)) => refused(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn config(State(state): State<Shared>, Path(session): Path<String>) -> Response {
+    exported(&state, &session, play::File::Config, "config.toml", "text/plain; charset=utf-8").await
+}
+
+async fn model(State(state): State<Shared>, Path(session): Path<String>) -> Response {
+    exported(&state, &session, play::File::Model, "model.safetensors", "application/octet-stream").await
+}
+
+/// A session's file, to be saved. Its link brings no header: the session's name is the secret.
+async fn exported(
+    state: &Shared,
+    session: &str,
+    file: play::File,
+    name: &str,
+    content: &'static str,
+) -> Response {
+    match state.play.sessions.export(session, file).await {
+        Some(Ok(bytes)) => {
+            let attached = format!("attachment; filename=\"{name}\"");
+            ([(CONTENT_TYPE, content.to_owned()), (CONTENT_DISPOSITION, attached)], bytes).into_response()
+        }
+        Some(Err(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
+        None => (StatusCode::NOT_FOUND, "there is no such session\n").into_response(),
+    }
 }
 
 /// A stream of what a task sends.

@@ -1,4 +1,5 @@
-//! The page that `deltarule dashboard` serves: what runs leave in their folders, told to a browser as it happens.
+//! The page that `deltarule dashboard` serves: what runs leave in their folders, told to a browser as it happens, and a
+//! playground, whose network trains in here.
 //!
 //! ```text
 //! runs/*/events.jsonl  →  tail    lines as they come, each once
@@ -6,9 +7,10 @@
 //!                      →  api     JSON, and streams of server-sent events
 //! browser              →  guard   this machine's names, this page's token, nothing from elsewhere
 //!                      →  page    the built page, in the binary
+//!                     ↔   play    one WebSocket, one thread, one network in training
 //! ```
 //!
-//! Nothing here trains, and a run that is watched does not know it: the server reads the files that the run writes anyway.
+//! A run that is watched does not know it: the server reads the files that the run writes anyway.
 //! What the page asks of a run goes the other way by a file as well, [`controls`](deltarule::control::ControlFile).
 //!
 //! ```no_run
@@ -25,6 +27,7 @@
 mod api;
 mod guard;
 mod page;
+mod play;
 mod runs;
 
 use std::io;
@@ -33,6 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::guard::Token;
+use crate::play::Play;
 use crate::runs::Runs;
 
 /// What is served, and where.
@@ -55,6 +59,7 @@ pub struct Dashboard {
 struct State {
     runs: Runs,
     token: Token,
+    play: Play,
 }
 
 impl Dashboard {
@@ -73,7 +78,11 @@ impl Dashboard {
         let listener = TcpListener::bind(options.address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State { runs: Runs::new(&options.runs), token: Token::random()? });
+        let state = Arc::new(State {
+            runs: Runs::new(&options.runs),
+            token: Token::random()?,
+            play: Play::default(),
+        });
         Ok(Self { listener, address, state })
     }
 

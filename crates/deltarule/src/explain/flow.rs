@@ -93,6 +93,12 @@ impl<F: Real> Anatomy<'_, F> {
         stages
     }
 
+    /// ‖δ‖ of each layer over the batch's rows and units, of a dropout ‖∂C/∂a‖ behind its mask.
+    #[must_use]
+    pub fn delta_norms(&self) -> Vec<f64> {
+        (0..self.network.layers().len()).map(|layer| norm(&self.deltas(layer))).collect()
+    }
+
     fn deltas(&self, layer: usize) -> Vec<f64> {
         let cells = self.batch.rows * self.network.layers()[layer].units();
         self.ws.kept[layer].delta[..cells].iter().map(|delta| delta.to_f64()).collect()

@@ -402,7 +402,7 @@ fn counts(split: &Split) -> RowCounts {
 ///
 /// # Errors
 /// [`NotEnoughMemory`](crate::ErrorKind::NotEnoughMemory) with both numbers.
-pub(super) fn check_memory(prepared: &Prepared) -> Result<Encoder> {
+pub fn check_memory(prepared: &Prepared) -> Result<Encoder> {
     let settings = &prepared.plan.settings;
     let split = prepared.folds.first().unwrap_or(&prepared.split);
     let encoder = Encoder::fit(&prepared.table, &split.train, &prepared.encoder)?;

@@ -14,8 +14,25 @@ use crate::split::Split;
 use crate::table::Table;
 use crate::trainer::{Trainer, TrainerSettings};
 
-/// Encoder, rows, cost and layers of one split.
-pub(crate) struct Material<F: Real> {
+/// Encoder, rows, cost and layers of one split: what a loop of one's own trains on.
+///
+/// ```
+/// use deltarule::Pool;
+/// use deltarule::config::Config;
+/// use deltarule::run::{self, Material};
+/// use deltarule::table::{ReadOptions, read};
+///
+/// let table = read("xor", &ReadOptions::default())?;
+/// let prepared = run::prepare_table(table, &Config::default(), None, None)?;
+/// let settings = &prepared.plan.settings;
+/// let material = Material::<f32>::new(&prepared, &prepared.split, settings, None)?;
+/// let pool = Pool::new(1);
+/// let trainer = material.trainer(&pool, settings, material.trainer_settings(settings, 0)?)?;
+/// assert_eq!((trainer.steps(), material.train.rows), (0, 4));
+/// # Ok::<(), deltarule::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Material<F: Real> {
     /// Fitted on the split's training rows.
     pub encoder: Encoder,
     /// Those rows in the split's order, with the weights of their classes.
@@ -73,6 +90,21 @@ impl<F: Real> Material<F> {
     pub fn trainer_settings(&self, settings: &Config, member: usize) -> Result<TrainerSettings> {
         let seed = settings.seed.unwrap_or(0).wrapping_add(member as u64);
         resolve::trainer_settings(settings, self.loss, self.train.rows, seed)
+    }
+}
+
+impl<F: Real> Material<F> {
+    /// A trainer at step 0: start weights by its seed, or those of the file that the settings name.
+    ///
+    /// # Errors
+    /// Those of the network, of the file and of the trainer's settings.
+    pub fn trainer<'p>(
+        &self,
+        pool: &'p deltarule_kernels::Pool,
+        settings: &Config,
+        training: TrainerSettings,
+    ) -> Result<Trainer<'p, F>> {
+        trainer_at_start(pool, &self.spec, settings, training)
     }
 }
 

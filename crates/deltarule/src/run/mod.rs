@@ -46,7 +46,9 @@ use crate::table::Table;
 use late_folder::LateFolder;
 
 pub use crate::crew::cores;
+pub use fit::check_memory;
 pub use folds::{CrossValidation, FoldReport, Interval};
+pub use material::Material;
 pub use prepare::{Prepared, Rows, prepare, prepare_table};
 pub use replay::Replay;
 pub(crate) use replay::{BeforeStep, before_step};

@@ -117,7 +117,7 @@ const fn external(
     }
 }
 
-static CATALOGUE: [BundledDataset; 11] = [
+static CATALOGUE: [BundledDataset; 12] = [
     BundledDataset {
         name: "digits",
         rows: 1797,
@@ -136,6 +136,14 @@ static CATALOGUE: [BundledDataset; 11] = [
     generated("circles", 1000, 0.05, "a circle inside a circle", generate::circles),
     generated("moons", 1000, 0.1, "two half-moons, one in the other's hollow", generate::moons),
     generated("spirals", 1000, 0.02, "two spirals of one and a half turns", generate::spirals),
+    BundledDataset {
+        columns: 2,
+        task: "regression",
+        storage: Storage::Table(generate::curve),
+        ..generated("curve", 200, 0.1, "one wave of a sine, with noise: a function to approximate", |_| {
+            Vec::new()
+        })
+    },
     BundledDataset {
         columns: 17,
         task: "regression",

@@ -1,4 +1,4 @@
-//! Small problems of two coordinates and two classes, made on demand from a seed.
+//! Small problems, most of two coordinates and two classes, made on demand from a seed.
 
 use std::f64::consts::{PI, TAU};
 
@@ -11,7 +11,7 @@ use crate::error::{ErrorKind, Result};
 use crate::init::standard_normal;
 use crate::memory;
 
-/// The rows that a set has when noise makes copies of its four.
+/// The rows that a set without noise of its own has when noise makes copies of its four.
 const NOISY_ROWS: usize = 1000;
 
 /// What the options ask of a data set, checked.
@@ -21,7 +21,8 @@ pub(super) fn recipe(dataset: &BundledDataset, options: &BundledOptions) -> Resu
         let (setting, got) = ("noise".to_owned(), noise.to_string());
         return Err(bad_setting(setting, got, "a standard deviation from 0 to 1,000,000"));
     }
-    let default = if noise > 0.0 { dataset.rows.max(NOISY_ROWS) } else { dataset.rows };
+    let default =
+        if noise > 0.0 && dataset.noise == 0.0 { dataset.rows.max(NOISY_ROWS) } else { dataset.rows };
     let rows = options.rows.unwrap_or(default);
     if rows == 0 {
         return Err(bad_setting("rows".to_owned(), "0".to_owned(), "at least 1"));
@@ -106,6 +107,18 @@ pub(super) fn friedman(recipe: &Recipe) -> Result<Table> {
     let name = |i: usize| if i == COLUMNS { "y".to_owned() } else { format!("x{}", i + 1) };
     let columns = columns.into_iter().enumerate().map(|(i, values)| Column::numbers(name(i), values));
     Table::new("friedman", columns.collect())
+}
+
+/// One wave: y = sin(2πx) + noise, at places that are drawn evenly over \[0, 1).
+pub(super) fn curve(recipe: &Recipe) -> Result<Table> {
+    let mut random = ChaCha8Rng::seed_from_u64(recipe.seed);
+    let (mut x, mut y) = (Vec::with_capacity(recipe.rows), Vec::with_capacity(recipe.rows));
+    for _ in 0..recipe.rows {
+        let place: f64 = random.random();
+        x.push(place);
+        y.push((TAU * place).sin() + recipe.noise * standard_normal(&mut random));
+    }
+    Table::new("curve", vec![Column::numbers("x", x), Column::numbers("y", y)])
 }
 
 /// Rows of the classes 0 and 1 in turn, `t` running over [0, 1) in each.
@@ -196,6 +209,21 @@ mod tests {
             let (x, y) = (table.number_at(row, 0) - centre.0, table.number_at(row, 1) - centre.1);
             assert!((x.hypot(y) - 1.0).abs() < 1e-12 && sign * y >= -1e-12);
         }
+    }
+
+    #[test]
+    fn without_noise_the_curve_is_a_sine_and_with_noise_it_is_about_one() {
+        let curve = |noise: f64| {
+            let table = generate("curve", BundledOptions { rows: Some(2000), noise: Some(noise), seed: 3 });
+            let table = table.unwrap();
+            (0..2000).map(|row| (table.number_at(row, 0), table.number_at(row, 1))).collect::<Vec<_>>()
+        };
+        assert!(
+            curve(0.0).iter().all(|(x, y)| (0.0..1.0).contains(x) && (y - (TAU * x).sin()).abs() < 1e-12)
+        );
+        // A standard deviation of 0.2, known to 4·0.2/√4000 = 0.013.
+        let squares: f64 = curve(0.2).iter().map(|(x, y)| (y - (TAU * x).sin()).powi(2)).sum();
+        assert!(((squares / 2000.0).sqrt() - 0.2).abs() < 0.013, "{squares}");
     }
 
     #[test]

@@ -282,6 +282,12 @@ impl<'p, F: Real> Trainer<'p, F> {
         self.network.forward(self.pool, &mut self.ws, batch, pass);
     }
 
+    /// Phase 1, one layer of it; layers are called first to last.
+    pub fn forward_layer(&mut self, batch: &Batch<'_, F>, layer: usize) {
+        let pass = Pass::Training { seed: self.settings.seed, step: self.at.step };
+        self.network.forward_layer(self.pool, &mut self.ws, batch, layer, pass);
+    }
+
     /// Phase 2: Σ weight·C of the batch, and δ_L.
     pub fn cost(&mut self, batch: &Batch<'_, F>) -> f64 {
         let (z, a, delta) = self.network.output_and_delta(&mut self.ws, batch.rows);
