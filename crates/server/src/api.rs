@@ -15,13 +15,14 @@ use axum::routing::{get, post};
 use deltarule::control::{Control, ControlFile};
 use deltarule::health::telemetry::HEALTHY_UPDATES;
 use deltarule::health::thresholds;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::models::{Refusal, Studied};
 use crate::runs::{Summary, Tail};
-use crate::{guard, page};
+use crate::{guard, models, page};
 
 type Shared = Arc<crate::State>;
 type Messages = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
@@ -44,6 +45,9 @@ pub fn routes(state: Shared) -> Router {
         .route("/runs/{name}", get(run))
         .route("/runs/{name}/events", get(events))
         .route("/runs/{name}/controls", post(control).layer(DefaultBodyLimit::max(CONTROL)))
+        .route("/runs/{name}/rows", get(rows))
+        .route("/runs/{name}/explain", get(explain))
+        .route("/runs/{name}/evaluation", get(evaluation))
         .route("/changes", get(changes))
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such thing to ask for\n") });
     Router::new()
@@ -177,6 +181,42 @@ async fn control(
             refused(StatusCode::CONFLICT, "no process is at this run: there is nobody to hear it")
         }
         Ok(None) => no_such_run(&asked),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn rows(
+    State(state): State<Shared>,
+    Path(name): Path<String>,
+    Query(asked): Query<models::Asked>,
+) -> Response {
+    of_model(&state, &name, move |studied| studied.rows(asked)).await
+}
+
+async fn explain(
+    State(state): State<Shared>,
+    Path(name): Path<String>,
+    Query(question): Query<models::Question>,
+) -> Response {
+    of_model(&state, &name, move |studied| studied.explained(&question)).await
+}
+
+async fn evaluation(State(state): State<Shared>, Path(name): Path<String>) -> Response {
+    of_model(&state, &name, |studied| studied.evaluation()).await
+}
+
+/// What is said of a run's model, on another thread; questions about one run wait for each other, and hold no thread
+/// meanwhile.
+async fn of_model<T: Serialize + Send + 'static>(
+    state: &crate::State,
+    name: &str,
+    work: impl FnOnce(&mut Studied) -> Result<T, Refusal> + Send + 'static,
+) -> Response {
+    let Some(folder) = state.runs.open(name) else { return no_such_run(name) };
+    let mut held = state.models.place(name).lock_owned().await;
+    match beside(move || Ok(models::with(&mut held, &folder, work))).await {
+        Ok(Ok(answer)) => Json(answer).into_response(),
+        Ok(Err(refusal)) => refusal.into_response(),
         Err(refusal) => refusal,
     }
 }

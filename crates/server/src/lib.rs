@@ -3,6 +3,7 @@
 //! ```text
 //! runs/*/events.jsonl  →  tail    lines as they come, each once
 //!                      →  account what a run's row in the table says
+//! runs/*/model + data  →  models  rows, evaluation, gradients taken apart
 //!                      →  api     JSON, and streams of server-sent events
 //! browser              →  guard   this machine's names, this page's token, nothing from elsewhere
 //!                      →  page    the built page, in the binary
@@ -24,6 +25,7 @@
 
 mod api;
 mod guard;
+mod models;
 mod page;
 mod runs;
 
@@ -33,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::guard::Token;
+use crate::models::Models;
 use crate::runs::Runs;
 
 /// What is served, and where.
@@ -54,6 +57,7 @@ pub struct Dashboard {
 /// What every request sees.
 struct State {
     runs: Runs,
+    models: Models,
     token: Token,
 }
 
@@ -73,7 +77,11 @@ impl Dashboard {
         let listener = TcpListener::bind(options.address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State { runs: Runs::new(&options.runs), token: Token::random()? });
+        let state = Arc::new(State {
+            runs: Runs::new(&options.runs),
+            models: Models::default(),
+            token: Token::random()?,
+        });
         Ok(Self { listener, address, state })
     }
 
