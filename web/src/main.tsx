@@ -4,8 +4,10 @@ import 'uplot/dist/uPlot.min.css';
 import './style/tokens.css';
 import './style/layout.css';
 import './style/parts.css';
+import './style/explain.css';
 import { address } from './shell/address';
 import { Shell } from './shell/Shell';
+import { ExplainView } from './views/explain/ExplainView';
 import { NewestRun } from './views/run/NewestRun';
 import { RunView } from './views/run/RunView';
 import { RunsView } from './views/runs/RunsView';
@@ -19,7 +21,8 @@ function Page() {
 }
 
 function View() {
-  const [view, name] = address.value.path;
+  const [view, name, what] = address.value.path;
+  if (view === 'run' && name && what === 'explain') return <ExplainView key={name} name={name} />;
   if (view === 'run') return name ? <RunView key={name} name={name} /> : <NewestRun />;
   return <RunsView />;
 }

@@ -1,5 +1,8 @@
+import { explain } from './explain.en';
+
 export const en = {
   title: 'deltarule',
+  explain,
   toContent: 'Skip to content',
   runs: 'Runs',
   theme: 'Theme',

@@ -1,7 +1,9 @@
 import type { Messages } from './en';
+import { explain } from './explain.ko';
 
 export const ko: Messages = {
   title: 'deltarule',
+  explain,
   toContent: '본문으로 건너뛰기',
   runs: '실행 목록',
   theme: '테마',
