@@ -61,14 +61,18 @@ async fn about(State(state): State<Shared>) -> Response {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "runs": state.runs.folder().display().to_string(),
-        // What the page draws its lines at: the library's own, so that no second definition stands there.
-        "thresholds": {
-            "dead": thresholds::DEAD,
-            "saturated": thresholds::SATURATED_UNITS,
-            "healthy_updates": HEALTHY_UPDATES,
-        },
+        "thresholds": thresholds(),
     }))
     .into_response()
+}
+
+/// What the page draws its lines at: the library's own, so that no second definition stands there.
+pub fn thresholds() -> serde_json::Value {
+    json!({
+        "dead": thresholds::DEAD,
+        "saturated": thresholds::SATURATED_UNITS,
+        "healthy_updates": HEALTHY_UPDATES,
+    })
 }
 
 async fn runs(State(state): State<Shared>) -> Response {

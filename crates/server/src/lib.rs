@@ -5,6 +5,7 @@
 //!                      →  account what a run's row in the table says
 //! runs/*/model + data  →  models  rows, evaluation, gradients taken apart
 //!                      →  api     JSON, and streams of server-sent events
+//! all of the above     →  report  one page that stands by itself
 //! browser              →  guard   this machine's names, this page's token, nothing from elsewhere
 //!                      →  page    the built page, in the binary
 //! ```
@@ -27,12 +28,16 @@ mod api;
 mod guard;
 mod models;
 mod page;
+mod report;
 mod runs;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use models::Refusal;
+pub use report::{Report, ReportOptions, report};
 
 use crate::guard::Token;
 use crate::models::Models;

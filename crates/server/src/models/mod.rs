@@ -44,11 +44,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn not_found(words: impl Into<String>) -> Self {
+    pub(crate) fn not_found(words: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, words: words.into() }
     }
 
-    fn conflict(words: impl Into<String>) -> Self {
+    pub(crate) fn conflict(words: impl Into<String>) -> Self {
         Self { status: StatusCode::CONFLICT, words: words.into() }
     }
 
@@ -65,6 +65,12 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<std::io::Error> for Refusal {
+    fn from(error: std::io::Error) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, words: error.to_string() }
+    }
+}
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
