@@ -5,7 +5,8 @@ import './style/tokens.css';
 import './style/layout.css';
 import './style/parts.css';
 import './style/explain.css';
-import { address } from './shell/address';
+import { report } from './api/embedded';
+import { address, runLink } from './shell/address';
 import { Shell } from './shell/Shell';
 import { ExplainView } from './views/explain/ExplainView';
 import { NewestRun } from './views/run/NewestRun';
@@ -26,6 +27,9 @@ function View() {
   if (view === 'run') return name ? <RunView key={name} name={name} /> : <NewestRun />;
   return <RunsView />;
 }
+
+// A report is of one run.
+if (report && !location.hash) location.replace(runLink(report.run));
 
 const page = document.getElementById('page');
 if (page) render(<Page />, page);

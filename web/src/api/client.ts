@@ -1,3 +1,5 @@
+import { words } from '../shell/preferences';
+import { answerIn, report } from './embedded';
 import type { Evaluation, Explained, PartOfRows, Rows } from './model';
 import type { About, Control, Detail, Summary } from './types';
 
@@ -13,6 +15,11 @@ export function takeToken(): void {
 }
 
 async function get<T>(path: string): Promise<T> {
+  if (report) {
+    const found = answerIn(report.answers, path);
+    if (found === undefined) throw new Error(words.value.evaluation.report.absent);
+    return found as T;
+  }
   const answer = await fetch(`${ROOT}/${path}`);
   if (!answer.ok) throw new Error((await answer.text()).trim() || `${answer.status} ${answer.statusText}`);
   return (await answer.json()) as T;

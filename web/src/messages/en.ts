@@ -1,8 +1,10 @@
+import { evaluation } from './evaluation.en';
 import { explain } from './explain.en';
 
 export const en = {
   title: 'deltarule',
   explain,
+  evaluation,
   toContent: 'Skip to content',
   runs: 'Runs',
   theme: 'Theme',

@@ -1,9 +1,11 @@
 import type { Messages } from './en';
+import { evaluation } from './evaluation.ko';
 import { explain } from './explain.ko';
 
 export const ko: Messages = {
   title: 'deltarule',
   explain,
+  evaluation,
   toContent: '본문으로 건너뛰기',
   runs: '실행 목록',
   theme: '테마',

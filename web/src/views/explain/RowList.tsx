@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { rows as fetchRows } from '../../api/client';
+import { report } from '../../api/embedded';
 import type { PartOfRows, Row, Rows } from '../../api/model';
 import type { Json } from '../../api/types';
 import { sequential } from '../../charts/colours';
@@ -48,18 +49,20 @@ export function RowList({ run, part, row, choose, setPart, take }: Props) {
     <section class="card" aria-labelledby="rows">
       <h2 id="rows">{w.rows}</h2>
       <p class="hint">{w.rowsHint}</p>
-      <div class="choices">
-        <label>
-          {w.part}
-          <select value={part} onChange={(e) => setPart(e.currentTarget.value as PartOfRows | '')}>
-            {Object.entries(w.parts).map(([key, name]) => (
-              <option key={key} value={key}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
+      {!report && (
+        <div class="choices">
+          <label>
+            {w.part}
+            <select value={part} onChange={(e) => setPart(e.currentTarget.value as PartOfRows | '')}>
+              {Object.entries(w.parts).map(([key, name]) => (
+                <option key={key} value={key}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
+      )}
       {problem && (
         <p class="pill error wrap" role="alert">
           {problem}
