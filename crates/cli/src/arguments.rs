@@ -4,6 +4,7 @@ mod bench;
 pub mod dashboard;
 mod doctor;
 mod explain;
+mod report;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,7 @@ pub fn command() -> Command {
             explain::explain(),
             doctor::doctor(),
             dashboard::dashboard(),
+            report::report(),
             check(),
             bench::bench(),
             datasets(),
@@ -110,6 +112,7 @@ Examples:
   deltarule explain sales-1 new.csv --row 3        take a gradient apart, factor by factor
   deltarule doctor sales-1                         what is wrong with a run, and what helps, measured
   deltarule dashboard                              watch runs in a browser
+  deltarule report sales-1 -o sales.html           a run as one page, without a server
 
 Exit codes: 0 done, 1 it ran and found a problem, 2 it could not run.";
 

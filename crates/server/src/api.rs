@@ -17,13 +17,14 @@ use axum::routing::{any, get, post};
 use deltarule::control::{Control, ControlFile};
 use deltarule::health::telemetry::HEALTHY_UPDATES;
 use deltarule::health::thresholds;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::models::{Refusal, Studied};
 use crate::runs::{Summary, Tail};
-use crate::{guard, page, play};
+use crate::{guard, models, page, play};
 
 type Shared = Arc<crate::State>;
 type Messages = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
@@ -49,6 +50,9 @@ pub fn routes(state: Shared) -> Router {
         .route("/runs/{name}", get(run))
         .route("/runs/{name}/events", get(events))
         .route("/runs/{name}/controls", post(control).layer(DefaultBodyLimit::max(CONTROL)))
+        .route("/runs/{name}/rows", get(rows))
+        .route("/runs/{name}/explain", get(explain))
+        .route("/runs/{name}/evaluation", get(evaluation))
         .route("/changes", get(changes))
         .route("/play", any(play))
         .route("/play/tables", post(upload))
@@ -66,14 +70,18 @@ async fn about(State(state): State<Shared>) -> Response {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "runs": state.runs.folder().display().to_string(),
-        // What the page draws its lines at: the library's own, so that no second definition stands there.
-        "thresholds": {
-            "dead": thresholds::DEAD,
-            "saturated": thresholds::SATURATED_UNITS,
-            "healthy_updates": HEALTHY_UPDATES,
-        },
+        "thresholds": thresholds(),
     }))
     .into_response()
+}
+
+/// What the page draws its lines at: the library's own, so that no second definition stands there.
+pub fn thresholds() -> serde_json::Value {
+    json!({
+        "dead": thresholds::DEAD,
+        "saturated": thresholds::SATURATED_UNITS,
+        "healthy_updates": HEALTHY_UPDATES,
+    })
 }
 
 async fn runs(State(state): State<Shared>) -> Response {
@@ -183,6 +191,42 @@ async fn control(
             refused(StatusCode::CONFLICT, "no process is at this run: there is nobody to hear it")
         }
         Ok(None) => no_such_run(&asked),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn rows(
+    State(state): State<Shared>,
+    Path(name): Path<String>,
+    Query(asked): Query<models::Asked>,
+) -> Response {
+    of_model(&state, &name, move |studied| studied.rows(asked)).await
+}
+
+async fn explain(
+    State(state): State<Shared>,
+    Path(name): Path<String>,
+    Query(question): Query<models::Question>,
+) -> Response {
+    of_model(&state, &name, move |studied| studied.explained(&question)).await
+}
+
+async fn evaluation(State(state): State<Shared>, Path(name): Path<String>) -> Response {
+    of_model(&state, &name, |studied| studied.evaluation()).await
+}
+
+/// What is said of a run's model, on another thread; questions about one run wait for each other, and hold no thread
+/// meanwhile.
+async fn of_model<T: Serialize + Send + 'static>(
+    state: &crate::State,
+    name: &str,
+    work: impl FnOnce(&mut Studied) -> Result<T, Refusal> + Send + 'static,
+) -> Response {
+    let Some(folder) = state.runs.open(name) else { return no_such_run(name) };
+    let mut held = state.models.place(name).lock_owned().await;
+    match beside(move || Ok(models::with(&mut held, &folder, work))).await {
+        Ok(Ok(answer)) => Json(answer).into_response(),
+        Ok(Err(refusal)) => refusal.into_response(),
         Err(refusal) => refusal,
     }
 }

@@ -4,7 +4,9 @@
 //! ```text
 //! runs/*/events.jsonl  →  tail    lines as they come, each once
 //!                      →  account what a run's row in the table says
+//! runs/*/model + data  →  models  rows, evaluation, gradients taken apart
 //!                      →  api     JSON, and streams of server-sent events
+//! all of the above     →  report  one page that stands by itself
 //! browser              →  guard   this machine's names, this page's token, nothing from elsewhere
 //!                      →  page    the built page, in the binary
 //!                     ↔   play    one WebSocket, one thread, one network in training
@@ -26,8 +28,10 @@
 
 mod api;
 mod guard;
+mod models;
 mod page;
 mod play;
+mod report;
 mod runs;
 
 use std::io;
@@ -35,7 +39,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use models::Refusal;
+pub use report::{Report, ReportOptions, report};
+
 use crate::guard::Token;
+use crate::models::Models;
 use crate::play::Play;
 use crate::runs::Runs;
 
@@ -58,6 +66,7 @@ pub struct Dashboard {
 /// What every request sees.
 struct State {
     runs: Runs,
+    models: Models,
     token: Token,
     play: Play,
 }
@@ -80,6 +89,7 @@ impl Dashboard {
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             runs: Runs::new(&options.runs),
+            models: Models::default(),
             token: Token::random()?,
             play: Play::default(),
         });

@@ -19,6 +19,17 @@ pub async fn file(uri: Uri) -> Response {
     ([(CONTENT_TYPE, kind_of(path))], file.data).into_response()
 }
 
+/// The text of one of its files.
+pub fn text(path: &str) -> Option<String> {
+    String::from_utf8(Page::get(path)?.data.into_owned()).ok()
+}
+
+/// The digest of one of its files, as digits.
+pub fn digest(path: &str) -> Option<String> {
+    let digest = Page::get(path)?.metadata.sha256_hash();
+    Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn kind_of(path: &str) -> &'static str {
     match path.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",

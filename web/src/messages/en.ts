@@ -1,3 +1,5 @@
+import { evaluation } from './evaluation.en';
+import { explain } from './explain.en';
 import { lesson } from './lesson.en';
 import { play } from './play.en';
 
@@ -5,6 +7,8 @@ export const en = {
   play,
   lesson,
   title: 'deltarule',
+  explain,
+  evaluation,
   toContent: 'Skip to content',
   runs: 'Runs',
   theme: 'Theme',

@@ -1,4 +1,6 @@
 import type { Messages } from './en';
+import { evaluation } from './evaluation.ko';
+import { explain } from './explain.ko';
 import { lesson } from './lesson.ko';
 import { play } from './play.ko';
 
@@ -6,6 +8,8 @@ export const ko: Messages = {
   play,
   lesson,
   title: 'deltarule',
+  explain,
+  evaluation,
   toContent: '본문으로 건너뛰기',
   runs: '실행 목록',
   theme: '테마',

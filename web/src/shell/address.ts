@@ -21,6 +21,7 @@ addEventListener('hashchange', () => {
 });
 
 export const runLink = (name: string) => `#/run/${encodeURIComponent(name)}`;
+export const explainLink = (name: string) => `${runLink(name)}/explain`;
 
 /** Changes parts of the query. It replaces the entry in the history: each cursor move would make one otherwise. */
 export function setQuery(changes: Record<string, string | null>): void {

@@ -11,6 +11,7 @@ mod explain;
 mod inspect;
 mod pages;
 mod predict;
+mod report;
 mod source;
 mod train;
 
@@ -37,6 +38,7 @@ pub fn run(matches: &ArgMatches) -> Result<Outcome> {
         "explain" => explain::explain(arguments, &console),
         "doctor" => doctor::doctor(arguments, &console),
         "dashboard" => dashboard::dashboard(arguments, &console),
+        "report" => report::report(arguments, &console),
         "check" => check::check(arguments, &console),
         "bench" => bench::bench(arguments, &console),
         "datasets" => catalogue::datasets(&console),

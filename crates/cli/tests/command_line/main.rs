@@ -10,5 +10,6 @@ mod help;
 mod interruption;
 mod latex;
 mod place;
+mod report;
 mod same_bits;
 mod streams;

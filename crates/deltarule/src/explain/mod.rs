@@ -18,6 +18,7 @@
 
 mod account;
 mod attribution;
+mod drawing;
 mod flow;
 mod html;
 mod of_model;
@@ -41,8 +42,9 @@ use crate::optimizer::Regularization;
 pub use crate::activation::SATURATED;
 pub use account::{Account, Columns, InUnits, Largest, Output};
 pub use attribution::{ColumnShare, InputGradient};
+pub use drawing::{Drawing, DrawnLayer, DrawnUnit, DrawnUnits};
 pub use flow::{Lost, Stage, Through};
-pub use of_model::{Question, explain};
+pub use of_model::{Question, explain, explain_drawn};
 pub use of_step::explain_step;
 pub use parameter::Parameter;
 pub use quantity::{Others, Parts, Quantity, four_digits};

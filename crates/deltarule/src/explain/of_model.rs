@@ -2,7 +2,7 @@
 
 use deltarule_kernels::{Pool, Real};
 
-use super::{Account, Anatomy, Columns, InUnits, Names, Output, Parameter, Reach};
+use super::{Account, Anatomy, Columns, Drawing, InUnits, Names, Output, Parameter, Reach};
 use crate::config::resolve;
 use crate::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
@@ -48,19 +48,58 @@ pub fn explain(
     question: &Question,
 ) -> Result<Account> {
     match model.members() {
-        Members::F32(networks) => of_network(pool, model, networks, table, rows, question),
-        Members::F64(networks) => of_network(pool, model, networks, table, rows, question),
+        Members::F32(networks) => of_network(pool, model, networks, table, rows, question, |_, _| Ok(())),
+        Members::F64(networks) => of_network(pool, model, networks, table, rows, question, |_, _| Ok(())),
+    }
+    .map(|(account, ())| account)
+}
+
+/// As [`explain`] of one row, with a drawing of at most `most` units of each layer.
+///
+/// # Errors
+/// As [`explain`].
+///
+/// # Panics
+/// Where the row is beyond the table's end.
+pub fn explain_drawn(
+    pool: &Pool,
+    model: &Model,
+    table: &Table,
+    row: u32,
+    question: &Question,
+    most: usize,
+) -> Result<(Account, Drawing)> {
+    match model.members() {
+        Members::F32(networks) => drawn_network(pool, model, networks, table, row, question, most),
+        Members::F64(networks) => drawn_network(pool, model, networks, table, row, question, most),
     }
 }
 
-fn of_network<F: Real>(
+fn drawn_network<F: Real>(
+    pool: &Pool,
+    model: &Model,
+    networks: &[Network<F>],
+    table: &Table,
+    row: u32,
+    question: &Question,
+    most: usize,
+) -> Result<(Account, Drawing)> {
+    of_network(pool, model, networks, table, &[row], question, |anatomy, account| {
+        let chosen = anatomy.chosen(question.parameter.as_ref(), question.layer)?;
+        Ok(anatomy.drawing(&chosen, &account.ledger, most))
+    })
+}
+
+/// The account, and what `more` makes of the same passes.
+fn of_network<F: Real, T>(
     pool: &Pool,
     model: &Model,
     networks: &[Network<F>],
     table: &Table,
     rows: &[u32],
     question: &Question,
-) -> Result<Account> {
+    more: impl FnOnce(&Anatomy<'_, F>, &Account) -> Result<T>,
+) -> Result<(Account, T)> {
     let Some(network) = question.member.checked_sub(1).and_then(|member| networks.get(member)) else {
         let expected = format!("1 to {}, one for each network", networks.len());
         return Err(absent("the member", &question.member.to_string(), expected));
@@ -81,7 +120,8 @@ fn of_network<F: Real>(
         output: names.outputs[output].clone(),
         shares: gradient.by_column(model.encoder(), table, rows)?,
     });
-    Ok(account)
+    let more = more(&anatomy, &account)?;
+    Ok((account, more))
 }
 
 /// Outputs and targets of one row as the table has them.

@@ -179,6 +179,18 @@ impl Loss {
         self.through_output(pool, targets.outputs(), z, a, delta);
     }
 
+    /// Each row's cost C_r for itself, whatever the row weighs; arguments as in
+    /// [`value_and_delta`](Self::value_and_delta).
+    ///
+    /// # Panics
+    /// Where lengths do not agree.
+    pub fn row_costs<F: Real>(&self, pool: &Pool, z: &[F], a: &[F], targets: TargetsView<'_, F>) -> Vec<f64> {
+        assert_eq!(z.len(), a.len(), "z and a are of one shape");
+        let mut costs = vec![0.0; a.len() / targets.outputs()];
+        self.each_row(pool, 0, z, a, targets, None, None, |row, cost| costs[row] = cost);
+        costs
+    }
+
     /// The targets \[batch, outputs\], where the cost is the squared error of rows that all weigh 1.
     #[must_use]
     pub fn squared_error_from<'a, F: Real>(

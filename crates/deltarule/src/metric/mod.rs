@@ -23,7 +23,9 @@
 //!
 //! Refuses to know networks, tables and files. Lengths that disagree are a caller's bug and a documented panic.
 
+mod calibration;
 mod classes;
+mod histogram;
 mod numbers;
 mod ranking;
 
@@ -33,7 +35,9 @@ use std::str::FromStr;
 use deltarule_kernels::Real;
 use serde::{Deserialize, Serialize};
 
+pub use calibration::{CalibrationBin, calibration};
 pub use classes::{ClassFigures, Confusion, classification, multilabel};
+pub use histogram::{Histogram, histogram};
 pub use numbers::{LargeResidual, ResidualSummary, regression, residual_summary};
 pub use ranking::roc_auc;
 

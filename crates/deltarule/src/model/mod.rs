@@ -13,6 +13,7 @@
 //! [`Model::load`] believes no size in it before the numbers in the file bear it out, and refuses weights that are not
 //! finite. Nothing here trains.
 
+mod costs;
 mod evaluation;
 mod members;
 mod predictions;

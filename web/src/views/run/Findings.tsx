@@ -1,4 +1,6 @@
+import { report } from '../../api/embedded';
 import type { Detail, Remedy, Trials } from '../../api/types';
+import { explainLink } from '../../shell/address';
 import { figure, words } from '../../shell/preferences';
 
 const flags = (changes: Record<string, string>) =>
@@ -34,6 +36,7 @@ export function Findings({ detail, layer, jump }: Props) {
             <h3>{w.problems[finding.id] ?? finding.id}</h3>
             <span class={`pill ${finding.severity}`}>{w.severity[finding.severity]}</span>
             {finding.layer !== undefined && <span class="muted">{layer(finding.layer)}</span>}
+            {detail.state === 'finished' && !report?.without && <a href={explainLink(detail.name)}>{w.explain.link}</a>}
             {finding.step !== undefined && (
               <button type="button" onClick={() => jump(finding.step ?? 0)}>
                 {w.jump(figure(finding.step))}

@@ -1,6 +1,8 @@
 import { useState } from 'preact/hooks';
 import { send } from '../../api/client';
+import { report } from '../../api/embedded';
 import type { Control, Detail } from '../../api/types';
+import { explainLink } from '../../shell/address';
 import { figure, words } from '../../shell/preferences';
 
 export function Head({ detail, factor }: { detail: Detail; factor: number }) {
@@ -10,6 +12,7 @@ export function Head({ detail, factor }: { detail: Detail; factor: number }) {
       <div class="head">
         <h1>{detail.name}</h1>
         <span class={`pill ${detail.state}`}>{w.states[detail.state]}</span>
+        {detail.state === 'finished' && !report?.without && <a href={explainLink(detail.name)}>{w.explain.link}</a>}
         {detail.can_control && <Controls detail={detail} now={factor} />}
       </div>
       <ol class="outline" aria-label={w.network}>

@@ -1,15 +1,18 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { about, run as fetchRun } from '../../api/client';
+import { report } from '../../api/embedded';
 import { followRuns } from '../../api/stream';
 import type { About, Detail, Layer } from '../../api/types';
 import { lookAt, type Part, rateFactor } from '../../run/account';
 import { useAccounts } from '../../run/following';
 import { address, setQuery } from '../../shell/address';
 import { figure, words } from '../../shell/preferences';
+import { EvaluationCards } from './Evaluation';
 import { Findings } from './Findings';
 import { Head } from './Head';
 import { LayerCharts } from './LayerCharts';
 import { Outcome } from './Outcome';
+import { ReportNote } from './ReportNote';
 import { RunCurves } from './RunCurves';
 
 export function RunView({ name }: { name: string }) {
@@ -64,6 +67,7 @@ export function RunView({ name }: { name: string }) {
   if (!detail || !account) return <p class="muted">{w.loading}</p>;
   return (
     <>
+      <ReportNote />
       <Head detail={detail} factor={part ? rateFactor(part) : 1} />
       <Findings detail={detail} layer={layerName} jump={setStep} />
       {part && looks.length > 0 && <Cursor part={part} parts={account.parts} at={at} setStep={setStep} />}
@@ -76,6 +80,7 @@ export function RunView({ name }: { name: string }) {
         />
       )}
       {part && <Outcome part={part} layer={layerName} />}
+      {detail.state === 'finished' && !report?.without && <EvaluationCards key={detail.changed} name={name} />}
       {part && looks.length > 0 && (
         <LayerCharts part={part} taken={account.taken} at={at} setStep={setStep} name={layerName} limits={limits} />
       )}

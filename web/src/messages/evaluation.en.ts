@@ -1,0 +1,38 @@
+export const evaluation = {
+  title: 'How good its model is',
+  on: (part: string, rows: string, of: string) => `Measured on ${rows} of ${of} ${part}.`,
+  parts: {
+    validation: 'validation rows',
+    test: 'test rows',
+    training: 'training rows (none were held out)',
+    all: 'rows',
+  },
+  show: 'Measure now',
+  confusion: 'Confusion matrix',
+  confusionHint: 'A line for each true class, a column for each predicted one; colours are shares of the line.',
+  trueClass: 'True',
+  predictedClass: 'Predicted',
+  calibration: 'Calibration',
+  calibrationHint: (of: string) =>
+    `Of the rows given 80 % for ${of}, 80 % should be it: points on the line are probabilities that can be trusted.`,
+  whatever: 'the predicted class',
+  said: 'Mean probability',
+  observed: 'Was the case',
+  range: 'Probability',
+  rows: 'Rows',
+  residuals: (target: string) => `Residuals of ${target}`,
+  scatter: (target: string, points: string) => `Predicted against true ${target}, ${points} rows`,
+  scatterHint: 'Each point is a row; on the line the prediction is right.',
+  trueValue: 'True',
+  predictedValue: 'Predicted',
+  histogram: 'Residuals (true − predicted)',
+  from: 'From',
+  to: 'To',
+  report: {
+    thinned: (kept: string, of: string) =>
+      `A report, written once: it holds ${kept} of the run’s ${of} events, so that its size stays bounded.`,
+    written: 'A report, written once: it holds what was computed beforehand.',
+    without: 'No rows are explained here:',
+    absent: 'This report does not hold that. “deltarule dashboard” computes it.',
+  },
+};
