@@ -26,7 +26,8 @@ export interface Parameter {
 
 export type Ask =
   | { ask: 'hello'; token: string }
-  // A new network from the first step on. `settings` are those of config.toml, as text ("hidden": "8,8").
+  // A new network from the first step on. `settings` are those of config.toml, as text ("hidden": "8,8"). What is unsaid is
+  // planned, but for these: no end (epochs, early_stopping), constant schedule, numeric_encoding plain, no dropout.
   | { ask: 'set'; data: Data; settings: Record<string, string> }
   | { ask: 'import'; run: string } // a run's settings, data and weights
   | { ask: 'restart' } // the same settings and seed, from the start

@@ -68,7 +68,7 @@ impl Subject {
                     return Err("target: a data set that is called by its name has its own".into());
                 }
                 say_generated(named, data, &mut said)?;
-                leave_open(&mut said)?;
+                fill_in(&mut said)?;
                 rows = Rows::read(&said).map_err(words)?;
                 (name, origin) = (named.clone(), None);
             }
@@ -83,7 +83,7 @@ impl Subject {
                 let upload = tables.get(id).ok_or("this table is not kept any more: send it again")?;
                 said.data = Some(upload.name.clone());
                 said.target = Some(vec![target.clone()]);
-                leave_open(&mut said)?;
+                fill_in(&mut said)?;
                 let mut options = resolve::read_options(&said).map_err(words)?;
                 options.ignore.clear(); // the rows leave these out themselves
                 let table = read_bytes(upload.bytes.clone(), &upload.name, &options).map_err(words)?;
@@ -190,11 +190,23 @@ fn say_generated(name: &str, data: &Data, said: &mut Config) -> Result<(), Strin
     Ok(())
 }
 
-/// Training that is watched goes on until it is told to pause, unless something else was asked for.
-fn leave_open(said: &mut Config) -> Result<(), String> {
+/// What holds here unless something else was asked for: training goes on until it is told to pause, and the network is what
+/// was drawn, numbers as they are and nothing dropped at random.
+fn fill_in(said: &mut Config) -> Result<(), String> {
     let is_steady = said.schedule.as_deref().is_none_or(|schedule| schedule == "constant");
     let stops = said.early_stopping.is_some() || said.patience.is_some() || said.min_delta.is_some();
     let ends = said.epochs.is_some() || said.warmup.is_some() || stops || !is_steady;
+    let is_piecewise = said.numeric_encoding.is_some() || said.bins.is_some();
+    let unsaid = [
+        ("numeric_encoding", "plain", is_piecewise),
+        ("dropout", "0", said.dropout.is_some()),
+        ("input_dropout", "0", said.input_dropout.is_some()),
+    ];
+    for (key, text, is_said) in unsaid {
+        if !is_said {
+            said.set(key, text).map_err(words)?;
+        }
+    }
     if !stops {
         said.set("early_stopping", "none").map_err(words)?;
     }

@@ -98,7 +98,7 @@ mod tests {
         let tables = Tables::default();
         let keep = |name: &str| tables.keep(name, b"a,b\n1,x\n2,y\n".to_vec()).unwrap();
         let first = keep("first.csv");
-        assert_eq!((first.rows, first.columns.len(), first.columns[1].r#type.as_str()), (2, 2, "category"));
+        assert_eq!((first.rows, first.columns.len(), first.columns[1].r#type.as_str()), (2, 2, "text"));
         assert_eq!(tables.get(&first.upload).unwrap().name, "first.csv");
         for number in 1..KEPT {
             keep(&format!("{number}.csv"));

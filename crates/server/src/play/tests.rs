@@ -127,13 +127,13 @@ fn held_training_has_the_bits_of_a_run() {
         0 => phases(training, view),
         _ => batch(training),
     });
-    let mut config = Config::default();
-    for (key, text) in settings.into_iter().chain([("data", "circles"), ("schedule", "constant")]) {
-        config.set(key, text).unwrap();
-    }
-    let table =
-        deltarule::table::read("circles", &deltarule::config::resolve::read_options(&config).unwrap());
-    let fitted = run::fit(table.unwrap(), &config).unwrap();
+    // The whole plan, as `train --config` would get it.
+    let text = subject.prepared.plan.to_config().to_toml();
+    let config = Config::parse_toml(&text, "config.toml".as_ref()).unwrap();
+    let prepared = run::prepare(&config).unwrap();
+    let fitted =
+        run::fit_prepared(&prepared, &mut deltarule::event::Silent, &mut deltarule::control::Unattended);
+    let fitted = fitted.unwrap();
     let deltarule::model::Members::F32(networks) = fitted.model.members() else { panic!("single precision") };
     assert_eq!((held.step, held.epoch), (110, 5));
     assert!(*held.params == *networks[0].params());
