@@ -47,7 +47,7 @@ describe('explain', () => {
     const outputs = await page.locator('.outputs tbody tr').all();
     expect(outputs.length).toBe(expected.outputs.length);
     for (const [at, output] of expected.outputs.entries()) {
-      const value = numberIn((await outputs[at]?.locator('td').first().innerText()) ?? '');
+      const value = numberIn((await outputs[at]?.locator('td').first().textContent()) ?? '');
       expect(says(value, output.value ?? Number.NaN), `${value} beside ${output.value}`).toBe(true);
     }
     await isAccessible(page);
@@ -74,10 +74,10 @@ describe('explain', () => {
   it('takes a weight by its line, by number fields, and from the largest gradients', async () => {
     const page = await openPage(browser, place, '/run/moons/explain?row=5');
     await page.locator('.network-drawing .line').first().waitFor();
-    const symbol = () => page.locator('.tree .symbol').first().innerText();
-    await page.locator('[data-weight="1,2,0"]').dispatchEvent('click');
-    await expect.poll(symbol).toBe('∂C/∂w1[2,0]');
-    expect(page.url()).toContain('weight=1%2C2%2C0');
+    const symbol = () => page.locator('.tree .symbol').first().textContent();
+    await page.locator('[data-weight="2,2,0"]').dispatchEvent('click');
+    await expect.poll(symbol).toBe('∂C/∂w2[2,0]');
+    expect(page.url()).toContain('weight=2%2C2%2C0');
     await page.getByLabel('Layer').selectOption('0');
     await page.getByLabel('From', { exact: true }).fill('1');
     await page.getByLabel('To', { exact: true }).fill('4');

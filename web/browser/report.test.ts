@@ -12,7 +12,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   place.program('train', 'digits', '--hidden', '12', '--epochs', '2', '--seed', '1', '--run', 'digits');
-  place.program('report', 'digits', '-o', 'digits.html', '--rows', '3,17', '--weights', '0,20,5');
+  place.program('report', 'digits', '-o', 'digits.html', '--rows', '3,17', '--weights', '1,20,5');
   // Nothing that it was made of lies beside it.
   cpSync(join(place.folder, 'digits.html'), join(elsewhere, 'digits.html'));
   await place.serve();
@@ -61,7 +61,7 @@ describe('report', () => {
 
   it('explains the rows and weights that it holds, and says of others that it does not', async () => {
     const report = await open('#/run/digits/explain?row=17');
-    const served = await openPage(browser, place, '/run/digits/explain?row=17&weight=0,20,5');
+    const served = await openPage(browser, place, '/run/digits/explain?row=17&weight=1,20,5');
     for (const page of [report, served]) {
       await page.locator('.tree').waitFor();
       await page.getByRole('button', { name: 'Unfold all' }).click();

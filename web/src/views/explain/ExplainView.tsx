@@ -60,8 +60,8 @@ export function ExplainView({ name }: { name: string }) {
               value={row || ''}
               onChange={(e) => setQuery({ row: e.currentTarget.value, weight: null })}
             />
-            {told && <span class="muted">{w.rowOf(figure(told.of_table))}</span>}
           </label>
+          {told && <span class="muted">{w.rowOf(figure(told.of_table))}</span>}
           {told && told.members > 1 && (
             <label>
               {w.member}
@@ -72,9 +72,9 @@ export function ExplainView({ name }: { name: string }) {
                 value={member}
                 onChange={(e) => setQuery({ member: e.currentTarget.value })}
               />
-              <span class="muted">{w.rowOf(figure(told.members))}</span>
             </label>
           )}
+          {told && told.members > 1 && <span class="muted">{w.rowOf(figure(told.members))}</span>}
         </div>
         {problem && (
           <p class="pill error wrap" role="alert">

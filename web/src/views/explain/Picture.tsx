@@ -1,7 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 
 interface Props {
-  label: string;
+  /** What it shows; of a picture that says no more than the words beside it, nothing. */
+  label?: string;
   side: number;
   /** The colour of each pixel, row by row. */
   colour: (pixel: number) => [number, number, number];
@@ -21,14 +22,6 @@ export function Picture({ label, side, colour, of, small }: Props) {
     for (let pixel = 0; pixel < side * side; pixel++) image.data.set([...colour(pixel), 255], 4 * pixel);
     context.putImageData(image, 0, 0);
   }, [side, of]);
-  return (
-    <canvas
-      ref={canvas}
-      class={`pixels ${small ? 'small' : ''}`}
-      width={side}
-      height={side}
-      role="img"
-      aria-label={label}
-    />
-  );
+  const told = label ? { role: 'img' as const, 'aria-label': label } : { 'aria-hidden': true };
+  return <canvas ref={canvas} class={`pixels ${small ? 'small' : ''}`} width={side} height={side} {...told} />;
 }

@@ -114,9 +114,12 @@ function Tile({ one, told, chosen, choose }: TileProps) {
   const w = words.value.explain;
   const said = w.told(figure(one.row), spoken(one.target), spoken(one.prediction), figure(one.cost));
   return (
-    <button type="button" class="tile" aria-pressed={chosen} aria-label={said} onClick={() => choose(one.row)}>
-      <Picture label="" side={told.image?.side ?? 1} colour={pixelsOf(one, told)} of={one} small />
+    <button type="button" class="tile" aria-pressed={chosen} title={said} onClick={() => choose(one.row)}>
+      <Picture side={told.image?.side ?? 1} colour={pixelsOf(one, told)} of={one} small />
       <span class={one.wrong ? 'wrong' : ''}>
+        <span class="unseen">
+          {w.row} {figure(one.row)}:{' '}
+        </span>
         {spoken(one.target)} → {spoken(one.prediction)}
       </span>
       <span class="muted">{figure(one.cost)}</span>
