@@ -1,20 +1,8 @@
 import { words } from '../shell/preferences';
+import { ROOT, token } from './access';
 import { answerIn, report } from './embedded';
 import type { Evaluation, Explained, PartOfRows, Rows } from './model';
 import type { About, Control, Detail, Summary } from './types';
-
-export const ROOT = '/api/v1';
-
-/** The token arrives in the address's fragment, which is never sent; it is taken out so that no copied link holds it. */
-export function takeToken(): void {
-  const found = /[#?&]token=([^&]+)/.exec(location.hash);
-  if (!found?.[1]) return;
-  sessionStorage.setItem('deltarule-token', decodeURIComponent(found[1]));
-  const rest = location.hash.replace(/([#?&])token=[^&]+&?/, '$1').replace(/[#?&]$/, '');
-  history.replaceState(null, '', location.pathname + location.search + rest);
-}
-
-export const token = () => sessionStorage.getItem('deltarule-token') ?? '';
 
 async function get<T>(path: string): Promise<T> {
   if (report) {

@@ -1,4 +1,4 @@
-import { ROOT } from './client';
+import { ROOT } from './access';
 import { report } from './embedded';
 import type { RunEvent, Summary } from './types';
 

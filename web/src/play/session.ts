@@ -1,5 +1,5 @@
 import { type Signal, signal } from '@preact/signals';
-import { ROOT, token } from '../api/client';
+import { ROOT, token } from '../api/access';
 import type { Ask, Checked, Data, Frame, LedgerTold, Parameter, Phase, Ready, Refused, Tell } from './protocol';
 
 type Of<A extends Ask['ask']> = Extract<Ask, { ask: A }>;

@@ -1,4 +1,4 @@
-import { ROOT, token } from '../api/client';
+import { ROOT, token } from '../api/access';
 import type { Uploaded } from './protocol';
 
 /** As much as the server takes: said here before a large file travels for nothing. */

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { takeToken } from '../api/client';
+import { takeToken } from '../api/access';
 
 /** Where the page is: the whole of its state that a link should carry, in the fragment (`#/run/xor-1?step=40`). */
 export interface Address {

@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { token } from '../../api/client';
+import { token } from '../../api/access';
 import {
   asked,
   type Choice,
