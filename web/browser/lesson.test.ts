@@ -53,7 +53,7 @@ describe('lesson', () => {
   it('fills the forward pass with the numbers of the engine, and tells them at the symbols', async () => {
     const { page, frame } = await open(1);
     await page.getByLabel('w₁').fill('2');
-    await page.getByLabel('Row').fill('17');
+    await page.getByLabel('Row', { exact: true }).fill('17');
     await expect.poll(() => frame().row.row).toBe(17);
     await expect.poll(() => value(page, 'w1')).toBe(2);
     const { x, layers } = frame().row;

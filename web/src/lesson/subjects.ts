@@ -43,7 +43,7 @@ export const howFar = (rate: string): Subject => ({
 });
 
 export const xor = (hidden: string): Subject => ({
-  data: { name: 'xor', rows: 4, noise: 0, seed: 0 },
+  data: { name: 'xor', rows: 4, noise: 0, seed: 1 },
   settings: {
     ...PLAIN,
     hidden,
