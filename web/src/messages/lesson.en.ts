@@ -38,6 +38,9 @@ export const lesson = {
   withHidden: 'With a hidden layer of 4',
   plane: 'What the network says over the plane, and the rows',
   firstShare: 'Arrives at the first layer',
+  factors: 'What each layer multiplies δ by',
+  factorsHint: (row: string) =>
+    `The two factors of row ${row}, from the engine’s own δ: the weights between the layers, and the slope f′. The slope alone is never more than ¼.`,
   steps: [
     {
       title: 'A perceptron, and the forward pass',

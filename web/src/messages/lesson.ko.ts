@@ -40,6 +40,9 @@ export const lesson: LessonMessages = {
   withHidden: '유닛 4개의 은닉층',
   plane: '평면 위에서 신경망이 내놓는 값과 데이터의 행',
   firstShare: '첫 층에 도달하는 몫',
+  factors: '층마다 δ에 곱해지는 두 인수',
+  factorsHint: (row) =>
+    `엔진이 계산한 δ에서 얻은 ${row}번째 행의 두 인수로, 하나는 층 사이의 가중치, 다른 하나는 기울기 f′입니다. 기울기는 그 자체로 ¼을 넘지 않습니다.`,
   steps: [
     {
       title: '퍼셉트론과 순전파',

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { address } from '../../shell/address';
 import { figure, words } from '../../shell/preferences';
-import { Mended, Recursion, Update, Vanishing, Xor } from './later';
+import { Mended, Vanishing } from './deep';
+import { Recursion, Update, Xor } from './later';
 import { ChainRule, Cost, Perceptron, type StepProps } from './steps';
 
 const STEPS: ((props: StepProps) => preact.JSX.Element)[] = [
