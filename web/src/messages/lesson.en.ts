@@ -25,7 +25,6 @@ export const lesson = {
   initializer: 'Start of the weights',
   auto: 'as the activation asks for',
   zeros: 'all zero',
-  large: 'large: uniform, ±1 and more',
   byEngine: 'The engine says',
   rateOf: (which: string) => `Learning rate ${which}`,
   when: 'When',

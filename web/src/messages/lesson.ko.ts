@@ -27,7 +27,6 @@ export const lesson: LessonMessages = {
   initializer: '가중치 초기화',
   auto: '활성화 함수에 맞게',
   zeros: '모두 0',
-  large: '크게: 균등 분포, ±1 이상',
   byEngine: '엔진이 계산한 값',
   rateOf: (which) => `학습률 ${which}`,
   when: '언제',

@@ -56,15 +56,18 @@ export function Vanishing({ done }: StepProps) {
         {w.firstShare} <b data-share="">{figure(arrives)}</b>
       </p>
       {ready && frame?.weights && pass && (
-        <section class="factors" data-factors={pass.deltas.size}>
+        <div class="factors">
           <h3>{w.factors}</h3>
           <p class="hint">{w.factorsHint(figure(pass.last.shown + 1))}</p>
-          <Factors
-            label={w.factors}
-            layers={factors(pass.deltas, frame.weights)}
-            names={(layer) => layerName(ready.layers, layer)}
-          />
-        </section>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls has to be reachable by keyboard. */}
+          <section class="scroll" tabIndex={0} aria-label={w.factors}>
+            <Factors
+              label={w.factors}
+              layers={factors(pass.deltas, frame.weights)}
+              names={(layer) => layerName(ready.layers, layer)}
+            />
+          </section>
+        </div>
       )}
       <Elsewhere subject={subject} />
     </>
