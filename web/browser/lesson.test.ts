@@ -46,6 +46,8 @@ describe('lesson', () => {
       const { page } = await open(step, locale);
       expect(await page.locator('html').getAttribute('lang')).toBe(locale);
       await isAccessible(page);
+      await page.setViewportSize({ width: 360, height: 800 });
+      await isAccessible(page);
       await page.close();
     }
   });

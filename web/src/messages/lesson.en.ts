@@ -5,6 +5,7 @@ export const lesson = {
   previous: 'Previous',
   next: 'Next',
   keys: 'Arrow keys ← → go from step to step.',
+  formula: 'Formula',
   values: 'The numbers of the moment',
   row: 'Row',
   inPlayground: 'Open this in the playground',

@@ -7,6 +7,7 @@ export const lesson: LessonMessages = {
   previous: '이전',
   next: '다음',
   keys: '화살표 키 ← → 로 단계를 오갈 수 있습니다.',
+  formula: '수식',
   values: '지금의 값',
   row: '행',
   inPlayground: '실험실에서 열기',
