@@ -46,6 +46,8 @@ describe('lesson', () => {
       const { page } = await open(step, locale);
       expect(await page.locator('html').getAttribute('lang')).toBe(locale);
       await isAccessible(page);
+      await page.setViewportSize({ width: 360, height: 800 });
+      await isAccessible(page);
       await page.close();
     }
   });
@@ -67,6 +69,12 @@ describe('lesson', () => {
     expect(Math.abs(z - (layers[0]?.z?.[0] as number))).toBeLessThan(0.01);
     await page.locator('.formula-set [data-symbol="z"]').first().hover();
     expect(await page.locator('.formula-tip').textContent()).toContain('z =');
+    // The keyboard lights the same symbol by its number in the list.
+    await page.mouse.move(0, 0);
+    await page.locator('[data-value="w1"]').focus();
+    expect(await page.locator('.formula-tip').textContent()).toBe('w₁ = 2');
+    await page.getByLabel('w₁').fill('-2');
+    await expect.poll(() => page.locator('.formula-line').textContent()).toMatch(/^z = −2 · /);
     await page.close();
   });
 
@@ -99,6 +107,41 @@ describe('lesson', () => {
     expect(first / last).toBeLessThan(1e-3);
     expect(says(await value(page, 'arrives'), first / last)).toBe(true);
     await page.getByText('✓ Done.').waitFor();
+    await page.close();
+  });
+
+  it('takes each layer’s share of the loss apart: no slope is above ¼, and the factors multiply to what arrives', async () => {
+    const page = await openPage(browser, place, '/');
+    const deltas = new Map<number, number[]>();
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => {
+        const told = JSON.parse(payload.toString()) as Tell;
+        if (told.tell === 'phase' && told.delta) deltas.set(told.layer as number, told.delta as number[]);
+      }),
+    );
+    await page.evaluate(() => {
+      location.hash = '#/lesson/7';
+    });
+    // Three hidden layers and the output, from the last to the first.
+    await expect.poll(() => [...deltas.keys()]).toEqual([3, 2, 1, 0]);
+    const texts = page.locator('.factors svg text').filter({ hasText: '×' });
+    await expect.poll(() => texts.count()).toBe(6);
+    const told = (await texts.allTextContents()).map((text) => numberIn(text.replace('×', '')));
+    for (const slope of told.filter((_, at) => at % 2 === 1)) expect(slope).toBeLessThanOrEqual(0.25);
+    const size = (layer: number) => Math.hypot(...(deltas.get(layer) as number[]));
+    expect(
+      says(
+        told.reduce((all, one) => all * one),
+        size(0) / size(3),
+      ),
+    ).toBe(true);
+    await page.close();
+  });
+
+  it('trains XOR without and with a hidden layer: neither is refused', async () => {
+    const { page } = await open(5);
+    await expect.poll(() => page.locator('figcaption b').allTextContents()).not.toContain('–');
+    expect(await page.getByRole('alert').count()).toBe(0);
     await page.close();
   });
 

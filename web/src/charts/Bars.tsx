@@ -13,8 +13,10 @@ interface Props {
   names: (layer: number) => string;
 }
 
+type FactorProps = Omit<Props, 'layers'> & { layers: Pick<LayerHealth, 'layer' | 'through' | 'slope'>[] };
+
 /** Each layer's two factors, as decades to the left (less) or right (more) of 1. */
-export function Factors({ label, layers, names }: Props) {
+export function Factors({ label, layers, names }: FactorProps) {
   const w = words.value;
   const colours = PARTS(dark.value);
   const shown = layers.filter((layer) => typeof layer.through === 'number' || typeof layer.slope === 'number');

@@ -13,7 +13,12 @@ describe('a formula', () => {
   it('names each symbol once', () => {
     expect(keys('\\s{w}\\s{x} + \\s{w}')).toEqual(['w', 'x']);
   });
-  it('is filled with numbers, negative ones in brackets, unknown ones as a dash', () => {
-    expect(filled('{w} · {x} · {y}', { w: '0.5', x: '−2' })).toBe('0.5 · (−2) · –');
+  it('is filled with numbers, unknown ones as a dash', () => {
+    expect(filled('{w} · {x} · {y}', { w: '0.5', x: '2' })).toBe('0.5 · 2 · –');
+  });
+  it('has negative numbers in brackets after an operator, and there only', () => {
+    expect(filled('z = {w} · {x} + {b} = {z},  σ({z})', { w: '−2', x: '−3', b: '−1', z: '−5' })).toBe(
+      'z = −2 · (−3) + (−1) = −5,  σ(−5)',
+    );
   });
 });

@@ -23,10 +23,11 @@ export function keys(tex: string): string[] {
   return [...new Set([...tex.matchAll(/\\s\{(\w+)\}/g)].map((found) => found[1] as string))];
 }
 
-/** The line below a formula, with numbers in the places of the symbols; a negative number stands in brackets. */
+/** The line below a formula, with numbers in the places of the symbols; a negative one after an operator stands in brackets. */
 export function filled(text: string, values: Record<string, string>): string {
-  return text.replace(/\{(\w+)\}/g, (_, key: string) => {
+  return text.replace(/([·+−] )?\{(\w+)\}/g, (_, operator: string | undefined, key: string) => {
     const value = values[key] ?? '–';
-    return value.startsWith('−') ? `(${value})` : value;
+    if (!operator) return value;
+    return operator + (value.startsWith('−') ? `(${value})` : value);
   });
 }

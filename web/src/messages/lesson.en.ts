@@ -5,6 +5,7 @@ export const lesson = {
   previous: 'Previous',
   next: 'Next',
   keys: 'Arrow keys ← → go from step to step.',
+  formula: 'Formula',
   values: 'The numbers of the moment',
   row: 'Row',
   inPlayground: 'Open this in the playground',
@@ -25,7 +26,6 @@ export const lesson = {
   initializer: 'Start of the weights',
   auto: 'as the activation asks for',
   zeros: 'all zero',
-  large: 'large: uniform, ±1 and more',
   byEngine: 'The engine says',
   rateOf: (which: string) => `Learning rate ${which}`,
   when: 'When',
@@ -38,6 +38,9 @@ export const lesson = {
   withHidden: 'With a hidden layer of 4',
   plane: 'What the network says over the plane, and the rows',
   firstShare: 'Arrives at the first layer',
+  factors: 'What each layer multiplies δ by',
+  factorsHint: (row: string) =>
+    `The two factors of row ${row}, from the engine’s own δ: the weights between the layers, and the slope f′. The slope alone is never more than ¼.`,
   steps: [
     {
       title: 'A perceptron, and the forward pass',

@@ -7,6 +7,7 @@ export const lesson: LessonMessages = {
   previous: '이전',
   next: '다음',
   keys: '화살표 키 ← → 로 단계를 오갈 수 있습니다.',
+  formula: '수식',
   values: '지금의 값',
   row: '행',
   inPlayground: '실험실에서 열기',
@@ -27,7 +28,6 @@ export const lesson: LessonMessages = {
   initializer: '가중치 초기화',
   auto: '활성화 함수에 맞게',
   zeros: '모두 0',
-  large: '크게: 균등 분포, ±1 이상',
   byEngine: '엔진이 계산한 값',
   rateOf: (which) => `학습률 ${which}`,
   when: '언제',
@@ -40,6 +40,9 @@ export const lesson: LessonMessages = {
   withHidden: '유닛 4개의 은닉층',
   plane: '평면 위에서 신경망이 내놓는 값과 데이터의 행',
   firstShare: '첫 층에 도달하는 몫',
+  factors: '층마다 δ에 곱해지는 두 인수',
+  factorsHint: (row) =>
+    `엔진이 계산한 δ에서 얻은 ${row}번째 행의 두 인수로, 하나는 층 사이의 가중치, 다른 하나는 기울기 f′입니다. 기울기는 그 자체로 ¼을 넘지 않습니다.`,
   steps: [
     {
       title: '퍼셉트론과 순전파',

@@ -42,6 +42,7 @@ export function figure(value: number | null | undefined): string {
       .replace('e+', 'e')
       .replaceAll('-', '−');
   }
-  if (Number.isInteger(value)) return value.toLocaleString(language.value);
-  return value.toLocaleString(language.value, { maximumSignificantDigits: 4 });
+  const digits = Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 };
+  // A hyphen is not a minus: formulas put what begins with a minus in brackets.
+  return value.toLocaleString(language.value, digits).replace('-', '−');
 }

@@ -38,8 +38,15 @@ export function Formula({ tex, line, signs, values }: Props) {
   };
   return (
     <div class="formula">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: pointing at a symbol shows what the list below says to all. */}
-      <div class="formula-set" ref={place} onMouseMove={over} onMouseLeave={() => setLit(null)} />
+      <section
+        class="formula-set"
+        ref={place}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide formula scrolls, which has to be reachable by keyboard.
+        tabIndex={0}
+        aria-label={w.formula}
+        onMouseMove={over}
+        onMouseLeave={() => setLit(null)}
+      />
       {lit && (
         <p class="formula-tip" role="status">
           {signs[lit]?.text} = <b>{told[lit] ?? '–'}</b>

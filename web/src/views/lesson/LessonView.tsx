@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { address } from '../../shell/address';
 import { figure, words } from '../../shell/preferences';
-import { Mended, Recursion, Update, Vanishing, Xor } from './later';
+import { Mended, Vanishing } from './deep';
+import { Recursion, Update, Xor } from './later';
 import { ChainRule, Cost, Perceptron, type StepProps } from './steps';
 
 const STEPS: ((props: StepProps) => preact.JSX.Element)[] = [
@@ -31,8 +32,8 @@ export function LessonView() {
   useEffect(() => {
     const turn = (event: KeyboardEvent) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      // Sliders, lists and fields have arrows of their own.
-      const own = (event.target as HTMLElement).closest('input, select, textarea, summary, [role=slider]');
+      // Sliders, lists, fields and parts that scroll have arrows of their own.
+      const own = (event.target as HTMLElement).closest('input, select, textarea, summary, [role=slider], [tabindex="0"]');
       if (!by || own || event.altKey || event.ctrlKey || event.metaKey) return;
       const to = step + by;
       if (to >= 1 && to <= STEPS.length) location.hash = link(to);

@@ -1,17 +1,17 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Signs } from '../../lesson/formula';
-import { deep, howFar, layered, type Subject, whenToUpdate, xor } from '../../lesson/subjects';
+import { howFar, layered, type Subject, whenToUpdate, xor } from '../../lesson/subjects';
 import type { Session } from '../../play/session';
 import { figure, words } from '../../shell/preferences';
 import { Formula } from './Formula';
-import { Arrives, Costs, Plane, parameterIn, share, type Trace, Trouble, useSubject } from './figures';
+import { Costs, Plane, parameterIn, type Trace, Trouble, useSubject } from './figures';
 import { Elsewhere, PhaseButton, SIGNS, type StepProps, Told, useOnce, usePass } from './steps';
 
 /** Milliseconds between two epochs of networks that train beside each other, so that one sees them go. */
 const BEAT = 120;
 
 /** Networks that train epoch by epoch at the same beat, and their costs. */
-function useTogether(sessions: Session[], epochs: number) {
+export function useTogether(sessions: Session[], epochs: number) {
   const [going, setGoing] = useState(false);
   const [traces] = useState(() => sessions.map((): Trace => ({ name: '', x: [], y: [] })));
   sessions.forEach((session, at) => {
@@ -44,7 +44,7 @@ function useTogether(sessions: Session[], epochs: number) {
   return { traces, going, toggle: () => setGoing(!going), restart };
 }
 
-function Together({ going, toggle, restart }: { going: boolean; toggle: () => void; restart: () => void }) {
+export function Together({ going, toggle, restart }: { going: boolean; toggle: () => void; restart: () => void }) {
   const w = words.value.lesson;
   return (
     <p class="choices">
@@ -234,127 +234,3 @@ export function Recursion({ done }: StepProps) {
 }
 
 const list = (numbers: (number | null)[] | undefined) => numbers?.map((one) => figure(one)).join(',  ') ?? '–';
-
-const SLOPE: Signs = {
-  f: { tex: 'f', text: 'f' },
-  slope: { tex: "f\\,'", text: 'f′' },
-  arrives: { tex: '\\frac{\\lVert\\delta_1\\rVert}{\\lVert\\delta_L\\rVert}', text: '‖δ₁‖/‖δ_L‖' },
-};
-
-export function Vanishing({ done }: StepProps) {
-  const w = words.value.lesson;
-  const [layers, setLayers] = useState(3);
-  const subject = deep(layers, 'sigmoid', 'glorot_uniform');
-  const session = useSubject(subject);
-  const [ready, frame] = [session.ready.value, session.frame.value];
-  const arrives = share(frame);
-  const f = frame?.row.layers[0]?.a[0] ?? null;
-  useOnce(arrives !== null && arrives < 1e-3, done);
-  return (
-    <>
-      <Formula
-        tex={'\\s{slope} = \\s{f}\\,(1 - \\s{f}) \\le \\tfrac14 \\qquad \\s{arrives}'}
-        line="f′ = {f} · (1 − {f}) = {slope},  ‖δ₁‖ / ‖δ_L‖ = {arrives}"
-        signs={SLOPE}
-        values={{ f, slope: f === null ? null : f * (1 - f), arrives }}
-      />
-      <div class="sliders">
-        <label>
-          <span>{w.depth}</span>
-          <input
-            type="range"
-            min={1}
-            max={10}
-            value={layers}
-            aria-valuetext={`${w.depth}: ${layers}`}
-            onInput={(e) => setLayers(Number(e.currentTarget.value))}
-          />
-          <output>{layers}</output>
-        </label>
-      </div>
-      <Trouble session={session} />
-      {ready && frame && <Arrives ready={ready} frame={frame} label="‖δ‖" floor={-9} />}
-      <p class="big">
-        {w.firstShare} <b data-share="">{figure(arrives)}</b>
-      </p>
-      <Elsewhere subject={subject} />
-    </>
-  );
-}
-
-const LAYERS = 8;
-const ACTIVATIONS = ['sigmoid', 'tanh', 'relu', 'leaky_relu', 'gelu'];
-const STARTS = ['auto', 'glorot_uniform', 'he_normal', 'zeros'];
-
-export function Mended({ done }: StepProps) {
-  const w = words.value.lesson;
-  const [activation, setActivation] = useState('relu');
-  const [start, setStart] = useState('auto');
-  const subjects = [deep(LAYERS, 'sigmoid', 'glorot_uniform'), deep(LAYERS, activation, start)];
-  const sessions = [useSubject(subjects[0] as Subject), useSubject(subjects[1] as Subject)];
-  const { traces, ...controls } = useTogether(sessions, 60);
-  const names = [
-    'sigmoid, glorot_uniform',
-    `${activation}, ${start === 'auto' ? w.auto : start === 'zeros' ? w.zeros : start}`,
-  ];
-  const [left, right] = sessions.map((session) => session.frame.value?.training.cost ?? null);
-  const trained = (sessions[1]?.frame.value?.epoch ?? 0) > 0;
-  useOnce(trained && typeof left === 'number' && typeof right === 'number' && right < left / 2, done);
-  const shown = sessions[1]?.frame.value ?? null;
-  const a = shown?.row.layers[0]?.a[0] ?? null;
-  const relu: Signs = { a: { tex: 'a', text: 'a' }, arrives: SLOPE.arrives as Signs[string] };
-  return (
-    <>
-      <Formula
-        tex={
-          "\\mathrm{ReLU}'(z) = \\begin{cases}1 & \\s{a} > 0\\\\ 0 & \\text{else}\\end{cases} \\qquad \\operatorname{Var}(w) = \\frac{2}{n_\\text{in}} \\;\\text{(He)},\\quad \\frac{2}{n_\\text{in} + n_\\text{out}} \\;\\text{(Glorot)} \\qquad \\s{arrives}"
-        }
-        line="a = {a},  ‖δ₁‖ / ‖δ_L‖ = {arrives}"
-        signs={relu}
-        values={{ a, arrives: share(shown) }}
-      />
-      <div class="choices">
-        <label>
-          {w.activation}{' '}
-          <select value={activation} onChange={(e) => setActivation(e.currentTarget.value)}>
-            {ACTIVATIONS.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
-        <label>
-          {w.initializer}{' '}
-          <select value={start} onChange={(e) => setStart(e.currentTarget.value)}>
-            {STARTS.map((name) => (
-              <option key={name} value={name}>
-                {name === 'auto' ? w.auto : name === 'zeros' ? w.zeros : name}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
-      <Together {...controls} />
-      <div class="figure two">
-        {sessions.map((session, at) => {
-          const [ready, frame] = [session.ready.value, session.frame.value];
-          return (
-            <figure key={at}>
-              <figcaption>
-                {names[at]} · {w.meanCost} <b>{figure(frame?.training.cost)}</b>
-              </figcaption>
-              {ready && frame && <Arrives ready={ready} frame={frame} label={`‖δ‖, ${names[at]}`} floor={-9} />}
-              <Trouble session={session} />
-            </figure>
-          );
-        })}
-      </div>
-      <Costs
-        label={w.meanCost}
-        across={w.epoch}
-        traces={traces.map((trace, at) => ({ ...trace, name: names[at] ?? '' }))}
-        height={180}
-      />
-      <Elsewhere subject={subjects[1] as Subject} />
-    </>
-  );
-}
