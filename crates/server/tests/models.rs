@@ -39,7 +39,8 @@ fn serve(runs: &Path) -> SocketAddr {
 /// The status and the body.
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /api/v1/runs/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET /api/v1/runs/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -114,8 +115,12 @@ fn a_row_is_explained_as_the_library_does_it() {
 fn an_evaluation_has_what_its_pictures_need() {
     let place = tempfile::tempdir().unwrap();
     train(place.path(), "circles", CIRCLES);
-    let curve = &[("data", "curve"), ("hidden", "4"), ("epochs", "2")];
-    train(place.path(), "curve", curve);
+    let data = place.path().join("curve.csv");
+    let lines: String = (0..200).map(|at| format!("{at},{}\n", f64::from(at) * 0.5 + 1.25)).collect();
+    std::fs::write(&data, format!("x,y\n{lines}")).unwrap();
+    let data = data.display().to_string();
+    let curve = [("data", data.as_str()), ("target", "y"), ("hidden", "4"), ("epochs", "2")];
+    train(place.path(), "curve", &curve);
     let address = serve(place.path());
     let classes = json(address, "circles/evaluation");
     let sum = |list: &Value| list.as_array().unwrap().iter().filter_map(Value::as_f64).sum::<f64>();

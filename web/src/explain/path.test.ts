@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Drawing, Quantity } from '../api/model';
-import { edgesOf, inAddress, weightOf, weightsIn } from './path';
+import { edgesOf, inAddress, unitsOnPath, weightOf, weightsIn } from './path';
 
 const given = (symbol: string): Quantity => ({ symbol, value: 1, computed: 1, stored: false, kind: 'given' });
 const product = (symbol: string, parts: Quantity[]): Quantity => ({ ...given(symbol), kind: 'product', parts });
@@ -49,5 +49,17 @@ describe('edges', () => {
     const [first] = edgesOf(drawing, 'gradient', new Set(['0,4,7']), 1);
     expect(first?.left).toBe(0);
     expect(first?.edges.map((edge) => edge.from)).toEqual([0, 4]);
+  });
+
+  it('meet units that layers without weights pass on', () => {
+    const [first] = drawing.layers;
+    if (!first) throw new Error('the drawing has a layer');
+    const dropout = { ...first, layer: 1, kind: 'dropout', weights: [], gradients: [] };
+    const deep = { ...drawing, layers: [first, dropout, { ...first, layer: 2 }] };
+    const on = unitsOnPath(deep, [
+      { layer: 0, from: 4, to: 7 },
+      { layer: 2, from: 7, to: 1 },
+    ]);
+    expect(on.map((units) => [...units])).toEqual([[4], [7], [7], [1]]);
   });
 });

@@ -72,3 +72,19 @@ export function edgesOf(
     return { edges, left: all.length - edges.length };
   });
 }
+
+/** The units of each column that the lit lines meet; column 0 is the inputs'. What reads unit by unit passes them on. */
+export function unitsOnPath(drawing: Drawing, lit: Weight[]): Set<number>[] {
+  const columns = [new Set<number>(), ...drawing.layers.map(() => new Set<number>())];
+  for (const weight of lit) {
+    const at = drawing.layers.findIndex((layer) => layer.layer === weight.layer);
+    if (at < 0) continue;
+    columns[at]?.add(weight.from);
+    columns[at + 1]?.add(weight.to);
+  }
+  for (let at = drawing.layers.length - 1; at > 0; at--) {
+    const isUnitByUnit = drawing.layers[at]?.weights.length === 0;
+    if (isUnitByUnit) for (const unit of columns[at + 1] ?? []) columns[at]?.add(unit);
+  }
+  return columns;
+}

@@ -53,7 +53,7 @@ export const explain: typeof en = {
   drawn: (units, all) => `유닛 ${all}개 중 ${units}개`,
   linesLeft: (count) => `약한 선 ${count}개는 그리지 않았습니다.`,
   inputs: '입력',
-  activation: 'a',
+  activation: 'a, 층마다 최소에서 최대까지',
   drawing: (layers, row) => `행 ${row}에서의 신경망: ${layers}`,
   chooseWeight: '가중치',
   layer: '층',

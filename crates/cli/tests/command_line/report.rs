@@ -23,7 +23,10 @@ fn a_run_becomes_one_page_that_asks_for_nothing() {
         assert!(!html.contains(from_elsewhere), "{from_elsewhere}");
     }
     let data = embedded(&html);
-    assert_eq!((&data["run"], &data["without"], &data["thinned"]), (&"first".into(), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&data["run"], &data["without"], &data["thinned"]),
+        (&"first".into(), &Value::Null, &Value::Null)
+    );
     let rows = data["answers"]["runs/first/rows"]["list"].as_array().unwrap();
     assert!((1..=3).contains(&rows.len()));
     let row = rows[0]["row"].as_u64().unwrap().to_string();

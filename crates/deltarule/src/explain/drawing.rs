@@ -194,7 +194,16 @@ fn unit_of(symbol: &str) -> Option<Unit> {
 
 #[cfg(test)]
 mod tests {
+    use deltarule_kernels::Pool;
+
     use super::*;
+    use crate::activation::Activation;
+    use crate::dataset::{Dataset, Targets};
+    use crate::explain::{Names, Reach};
+    use crate::layer::Pass;
+    use crate::loss::{Cost, Loss};
+    use crate::network::NetworkSpec;
+    use crate::optimizer::Regularization;
 
     #[test]
     fn a_symbol_names_its_unit() {
@@ -212,5 +221,40 @@ mod tests {
         let drawn = chosen(all, |unit| unit == 2, 2, |unit| unit.a.abs());
         assert_eq!(drawn.units, 4);
         assert_eq!(drawn.drawn.iter().map(|unit| unit.unit).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_drawing_has_the_numbers_of_the_passes() {
+        let spec = NetworkSpec::new(3).dense(4, Activation::Tanh).dense(2, Activation::Softmax);
+        let network = spec.build::<f64>(7).unwrap();
+        let targets = Targets::Classes { classes: 2, codes: vec![1] };
+        let data = Dataset::from_dense(3, vec![0.5, -1.0, 2.0], targets);
+        let loss = Loss::new(Cost::CrossEntropy, Activation::Softmax, 0.0).unwrap();
+        let (pool, penalties, names) = (Pool::new(1), Regularization::default(), Names::default());
+        let batch = data.range(0, 1);
+        let anatomy = Anatomy::new(&pool, &network, &loss, &penalties, batch, Pass::Inference, &names);
+        let parameter = Parameter::weight(0, 1, 2);
+        let ledger = anatomy.take_apart(&parameter, Reach::default()).unwrap();
+        let whole = anatomy.drawing(&parameter, &ledger, 40);
+        assert_eq!(whole.parameter, "layers.0.w,1,2");
+        assert_eq!(whole.inputs.drawn.iter().map(|input| input.a).collect::<Vec<_>>(), [0.5, -1.0, 2.0]);
+        for layer in &whole.layers {
+            let at = network.layer_range(layer.layer).start;
+            for (from, row) in layer.weights.iter().enumerate() {
+                for (to, &w) in row.iter().enumerate() {
+                    let place = at + from * layer.units.units + to;
+                    assert_eq!(w, network.params()[place]);
+                    assert_eq!(layer.gradients[from][to], anatomy.gradient()[place]);
+                }
+            }
+        }
+        // ∂C/∂x by hand: what the first layer's δ sends back.
+        let (first, input) = (&whole.layers[0], &whole.inputs.drawn[1]);
+        let back: f64 = first.weights[1].iter().zip(&first.units.drawn).map(|(w, unit)| w * unit.delta).sum();
+        assert!((input.delta - back).abs() < 1e-15);
+
+        let small = anatomy.drawing(&parameter, &ledger, 1);
+        assert_eq!((small.inputs.drawn[0].unit, small.layers[0].units.drawn[0].unit), (1, 2));
+        assert_eq!(small.layers[0].weights, [[network.params()[4 + 2]]]);
     }
 }

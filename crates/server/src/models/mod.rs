@@ -28,7 +28,7 @@ use deltarule::{Error, ErrorKind, Pool};
 use serde::{Deserialize, Serialize};
 
 pub use explained::Question;
-pub use rows::{Asked, Order, Row, Rows};
+pub use rows::Asked;
 
 /// Models with their data that are kept.
 const KEPT: usize = 2;

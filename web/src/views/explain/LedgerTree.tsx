@@ -38,7 +38,12 @@ function Node({ of, level, open }: { of: Quantity; level: number; open: number }
   const head = (
     <>
       <b class="symbol">{of.symbol}</b> = <output title={String(of.value)}>{figure(of.value)}</output>
-      {of.meaning && <span class="muted"> · {of.meaning}</span>}
+      {of.meaning && (
+        <span class="muted" lang="en">
+          {' · '}
+          {of.meaning}
+        </span>
+      )}
       {of.kind === 'folded' && <span class="muted"> · {w.folded}</span>}
     </>
   );
@@ -69,7 +74,7 @@ function Node({ of, level, open }: { of: Quantity; level: number; open: number }
 }
 
 /** A factor that is negative stands in brackets. */
-const bracketed = (text: string) => (text.startsWith('−') ? `(${text})` : text);
+const bracketed = (text: string) => (/^[-−]/.test(text) ? `(${text})` : text);
 
 function formula(of: Quantity): string {
   if (of.kind === 'formula') return of.formula ?? '';

@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { DrawnUnit, Explained } from '../../api/model';
 import { diverging, sequential } from '../../charts/colours';
-import { type Edge, edgesOf, inAddress, weightOf, weightsIn } from '../../explain/path';
+import { type Edge, edgesOf, inAddress, unitsOnPath, weightOf, weightsIn } from '../../explain/path';
 import { dark, figure, words } from '../../shell/preferences';
 
 const [ACROSS, DOWN, TOP, SIDE, RIGHT] = [170, 20, 44, 110, 150];
@@ -26,10 +26,9 @@ export function NetworkDrawing({ explained, by, choose }: Props) {
   const w = words.value.explain;
   const isDark = dark.value;
   const { drawing, ledger } = explained;
-  const lit = useMemo(
-    () => new Set(weightsIn(ledger, weightOf(drawing.parameter)).map(inAddress)),
-    [ledger, drawing.parameter],
-  );
+  const path = useMemo(() => weightsIn(ledger, weightOf(drawing.parameter)), [ledger, drawing.parameter]);
+  const lit = useMemo(() => new Set(path.map(inAddress)), [path]);
+  const onPath = useMemo(() => unitsOnPath(drawing, path), [drawing, path]);
   const layers = useMemo(() => edgesOf(drawing, by, lit, LINES), [drawing, by, lit]);
   const columns: Column[] = [
     { title: w.inputs, layer: null, ...drawing.inputs },
@@ -45,9 +44,17 @@ export function NetworkDrawing({ explained, by, choose }: Props) {
   const x = (column: number) => SIDE + column * ACROSS;
   const y = (column: number, at: number) =>
     TOP + (tallest - (columns[column]?.drawn.length ?? 0)) * (DOWN / 2) + at * DOWN + DOWN / 2;
-  const activations = columns.flatMap((column) => column.drawn.map((unit) => unit.a ?? 0));
-  const [least, most] = [Math.min(...activations), Math.max(...activations)];
-  const fill = (a: number | null) => `rgb(${sequential(((a ?? least) - least) / (most - least || 1)).join(',')})`;
+  // Each layer by its own range: a softmax would be one colour beside a ReLU.
+  const ends = columns.map((column) => {
+    const activations = column.drawn.map((unit) => unit.a ?? 0);
+    return { least: Math.min(...activations), most: Math.max(...activations) };
+  });
+  const fill = (column: number, a: number | null) => {
+    const { least, most } = ends[column] ?? { least: 0, most: 1 };
+    return `rgb(${sequential(((a ?? least) - least) / (most - least || 1)).join(',')})`;
+  };
+  const isPassedOn = (column: number, unit: number) =>
+    (onPath[column]?.has(unit) && onPath[column + 1]?.has(unit)) ?? false;
   const left = layers.reduce((sum, layer) => sum + layer.left, 0);
   const summary = columns.map(
     (column) => `${column.title} ${w.drawn(figure(column.drawn.length), figure(column.units))}`,
@@ -84,7 +91,8 @@ export function NetworkDrawing({ explained, by, choose }: Props) {
                   y1={y(at, row)}
                   x2={x(at + 1)}
                   y2={y(at + 1, row)}
-                  stroke="var(--line)"
+                  stroke={isPassedOn(at, unit.unit) ? 'var(--accent)' : 'var(--line)'}
+                  stroke-width={isPassedOn(at, unit.unit) ? 4 : 1}
                 />
               )),
           )}
@@ -101,7 +109,8 @@ export function NetworkDrawing({ explained, by, choose }: Props) {
                   key={unit.unit}
                   unit={unit}
                   place={[x(at), y(at, row)]}
-                  fill={fill(unit.a)}
+                  fill={fill(at, unit.a)}
+                  isLit={onPath[at]?.has(unit.unit) ?? false}
                   name={at === 0 ? 'before' : at === columns.length - 1 ? 'after' : 'none'}
                   choose={
                     column.layer === null || !hasBias(drawing.layers[at - 1]?.kind)
@@ -117,7 +126,7 @@ export function NetworkDrawing({ explained, by, choose }: Props) {
       <p class="readout">
         <span>{left > 0 && w.linesLeft(figure(left))}</span>
         <span class="ramp">
-          {w.activation}: {figure(least)} <i class="signs" style={{ background: scale() }} /> {figure(most)}
+          <i class="signs" style={{ background: scale() }} /> {w.activation}
         </span>
       </p>
     </>
@@ -157,8 +166,8 @@ function Lines({ edges, by, lit, ends, isDark, choose }: LinesProps) {
               x2={x2}
               y2={y2}
               stroke={`rgb(${diverging(share < 0 ? -1 : 1, isDark).join(',')})`}
-              stroke-width={0.5 + 2.5 * Math.abs(share)}
-              stroke-opacity={isLit ? 1 : 0.12 + 0.7 * Math.abs(share)}
+              stroke-width={(isLit ? 1.5 : 0.5) + 2 * Math.abs(share)}
+              stroke-opacity={isLit ? 1 : 0.08 + 0.4 * Math.abs(share)}
             />
             <line x1={x1} y1={y1} x2={x2} y2={y2} stroke="transparent" stroke-width={7} />
             <title>{`w${edge.layer}[${edge.from},${edge.to}] = ${figure(edge.weight)}, w·a = ${figure(edge.carries)}, ∂C/∂w = ${figure(edge.gradient)}`}</title>
@@ -173,18 +182,26 @@ interface UnitProps {
   unit: DrawnUnit;
   place: [number, number];
   fill: string;
+  isLit: boolean;
   /** On which side its name stands, if it has one. */
   name: 'before' | 'after' | 'none';
   choose: (() => void) | undefined;
 }
 
-function Unit({ unit, place: [x, y], fill, name, choose }: UnitProps) {
+function Unit({ unit, place: [x, y], fill, isLit, name, choose }: UnitProps) {
   const said = `${unit.name ?? unit.unit}: a = ${figure(unit.a)}, δ = ${figure(unit.delta)}`;
   const short = unit.name ?? String(unit.unit);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: number fields beside the picture do the same by keyboard.
     <g class={choose ? 'unit' : ''} onClick={choose}>
-      <circle cx={x} cy={y} r={8} fill={fill} stroke="var(--muted)" />
+      <circle
+        cx={x}
+        cy={y}
+        r={8}
+        fill={fill}
+        stroke={isLit ? 'var(--accent)' : 'var(--muted)'}
+        stroke-width={isLit ? 3 : 1}
+      />
       {name !== 'none' && (
         <text x={name === 'before' ? x - 14 : x + 14} y={y + 4} text-anchor={name === 'before' ? 'end' : 'start'}>
           {short.length > 14 ? `${short.slice(0, 13)}…` : short}

@@ -52,13 +52,21 @@ function Cells({ told, explained }: { told: Rows; explained: Explained }) {
         {told.columns.map((name, at) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{explained.told.cells[at] ?? <span class="muted">{w.missing}</span>}</dd>
+            <dd title={explained.told.cells[at] ?? ''}>
+              {short(explained.told.cells[at]) ?? <span class="muted">{w.missing}</span>}
+            </dd>
           </div>
         ))}
       </dl>
       {told.more_columns > 0 && <p class="hint">{w.moreColumns(figure(told.more_columns))}</p>}
     </section>
   );
+}
+
+/** A long number as other numbers are written; words as they are. */
+function short(cell: string | null | undefined): string | null {
+  if (cell === null || cell === undefined) return null;
+  return cell.length > 8 && Number.isFinite(Number(cell)) ? figure(Number(cell)) : cell;
 }
 
 function Outputs({ explained }: { explained: Explained }) {
