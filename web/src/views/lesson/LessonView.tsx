@@ -33,7 +33,9 @@ export function LessonView() {
     const turn = (event: KeyboardEvent) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       // Sliders, lists, fields and parts that scroll have arrows of their own.
-      const own = (event.target as HTMLElement).closest('input, select, textarea, summary, [role=slider], [tabindex="0"]');
+      const own = (event.target as HTMLElement).closest(
+        'input, select, textarea, summary, [role=slider], [tabindex="0"]',
+      );
       if (!by || own || event.altKey || event.ctrlKey || event.metaKey) return;
       const to = step + by;
       if (to >= 1 && to <= STEPS.length) location.hash = link(to);
