@@ -55,7 +55,7 @@ describe('lesson', () => {
   it('fills the forward pass with the numbers of the engine, and tells them at the symbols', async () => {
     const { page, frame } = await open(1);
     await page.getByLabel('w₁').fill('2');
-    await page.getByLabel('Row', { exact: true }).fill('17');
+    await page.getByRole('slider', { name: /^Row/ }).fill('17');
     await expect.poll(() => frame().row.row).toBe(17);
     await expect.poll(() => value(page, 'w1')).toBe(2);
     const { x, layers } = frame().row;
@@ -116,7 +116,7 @@ describe('lesson', () => {
     page.on('websocket', (socket) =>
       socket.on('framereceived', ({ payload }) => {
         const told = JSON.parse(payload.toString()) as Tell;
-        if (told.tell === 'phase' && told.delta) deltas.set(told.layer as number, told.delta as number[]);
+        if (told.tell === 'phase' && told.layer !== null && told.delta) deltas.set(told.layer, told.delta as number[]);
       }),
     );
     await page.evaluate(() => {
