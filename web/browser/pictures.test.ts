@@ -24,7 +24,7 @@ afterAll(async () => {
 const VIEWS = [
   { name: 'runs', where: '/?runs=plan,relu,sigmoid', ready: '.parallel' },
   { name: 'run', where: '/run/sigmoid', ready: '.ridges svg' },
-  { name: 'explain', where: '/run/relu/explain?row=8', ready: '.network-drawing .line' },
+  { name: 'explain', where: '/run/relu/explain?row=8', ready: '.tree .symbol' },
   { name: 'play', where: '/play?data=spirals&hidden=8,8', ready: '.output canvas' },
   { name: 'lesson', where: '/lesson/1', ready: '.formula-values' },
 ];

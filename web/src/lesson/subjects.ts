@@ -20,6 +20,8 @@ const PLAIN: Record<string, string> = {
   weight_decay: '0',
   clip_norm: 'none',
   optimizer: 'gradient_descent',
+  // The plan's own start of the output is 0, which sends nothing back before the first step.
+  output_initializer: 'glorot_uniform',
 };
 
 /** ½(ŷ − y)² on a sigmoid: the cost of the first formulas. */

@@ -44,6 +44,8 @@ const FIXED: Record<string, string> = {
   normalization: 'none',
   weight_decay: '0',
   clip_norm: 'none',
+  // The plan's own start of the output is 0, which sends nothing back before the first step.
+  output_initializer: 'glorot_uniform',
 };
 
 const WITH_MOMENTUM = ['momentum', 'nesterov', 'rmsprop'];

@@ -63,9 +63,8 @@ pub struct DrawnUnit {
 }
 
 impl<F: Real> Anatomy<'_, F> {
-    /// The batch's first row, with at most `most` units of a layer: those that `ledger`, which is
-    /// `parameter`'s, names, the last layer's with the
-    /// largest ŷ and |δ|, and of the others those of the largest |a·δ|.
+    /// The batch's first row, with at most `most` units of a layer: those that `ledger`, which is `parameter`'s, names, the
+    /// last layer's with the largest ŷ and |δ|, and of the others those of the largest |a·δ|.
     #[must_use]
     pub fn drawing(&self, parameter: &Parameter, ledger: &Quantity, most: usize) -> Drawing {
         let layers = self.network.layers();
@@ -74,8 +73,8 @@ impl<F: Real> Anatomy<'_, F> {
         let inputs = self.drawn_inputs(first, &named, most);
         let mut before = inputs.drawn.iter().map(|unit| unit.unit).collect::<Vec<_>>();
         let mut drawn = Vec::with_capacity(layers.len() - first);
-        for layer in first..layers.len() {
-            let is_dense = matches!(layers[layer], Layer::Dense(_));
+        for (layer, made) in layers.iter().enumerate().skip(first) {
+            let is_dense = matches!(made, Layer::Dense(_));
             // What reads unit by unit is drawn beside what it reads.
             let units = match is_dense {
                 true => self.drawn_units(layer, &named, most),
@@ -93,8 +92,8 @@ impl<F: Real> Anatomy<'_, F> {
             };
             drawn.push(DrawnLayer {
                 layer,
-                kind: layers[layer].kind(),
-                activation: layers[layer].activation().map(name),
+                kind: made.kind(),
+                activation: made.activation().map(name),
                 weights,
                 gradients,
                 units,
