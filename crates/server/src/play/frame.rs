@@ -100,9 +100,11 @@ impl<F: Real> Training<'_, F> {
 
     /// ‖δ‖ of each layer over the batch that comes next.
     fn deltas(&self) -> Vec<Delta> {
-        let told = self.with_next_batch(|anatomy| anatomy.delta_norms());
-        let numbered = told.unwrap_or_default().into_iter().enumerate();
-        numbered.map(|(layer, norm)| Delta { layer, norm }).collect()
+        let told = self.with_next_batch(|anatomy| {
+            let norms = anatomy.delta_norms().into_iter().enumerate();
+            norms.map(|(layer, norm)| Delta { layer, norm }).collect()
+        });
+        told.unwrap_or_default()
     }
 
     /// Looks at both passes over the batch that comes next, as training will make them; `None` of L-BFGS.

@@ -8,7 +8,7 @@ use deltarule::network::Network;
 use deltarule::run::{self, Material, Prepared, Rows, cores};
 use deltarule::run_folder::Progress;
 use deltarule::table::read_bytes;
-use deltarule::{Error, Pool, Real};
+use deltarule::{Pool, Real};
 
 use super::messages::Data;
 use super::tables::Tables;
@@ -69,7 +69,7 @@ impl Subject {
                 }
                 say_generated(named, data, &mut said)?;
                 fill_in(&mut said)?;
-                rows = Rows::read(&said).map_err(words)?;
+                rows = Rows::read(&said).map_err(|error| error.to_string())?;
                 (name, origin) = (named.clone(), None);
             }
             (None, Some(id)) => {
@@ -84,10 +84,11 @@ impl Subject {
                 said.data = Some(upload.name.clone());
                 said.target = Some(vec![target.clone()]);
                 fill_in(&mut said)?;
-                let mut options = resolve::read_options(&said).map_err(words)?;
+                let mut options = resolve::read_options(&said).map_err(|error| error.to_string())?;
                 options.ignore.clear(); // the rows leave these out themselves
-                let table = read_bytes(upload.bytes.clone(), &upload.name, &options).map_err(words)?;
-                rows = Rows::of_table(table, &said).map_err(words)?;
+                let table = read_bytes(upload.bytes.clone(), &upload.name, &options)
+                    .map_err(|error| error.to_string())?;
+                rows = Rows::of_table(table, &said).map_err(|error| error.to_string())?;
                 name = upload.name.clone();
                 origin = Some(format!(
                     "The rows are those of {name}, as it was sent to the page: put it beside this file."
@@ -100,7 +101,7 @@ impl Subject {
             }
         }
         let is_open = said.epochs.is_some() && !settings.contains_key("epochs");
-        let prepared = rows.prepare(&said).map_err(words)?;
+        let prepared = rows.prepare(&said).map_err(|error| error.to_string())?;
         let made = Made::new(&prepared, None)?;
         let said = settings.clone();
         Ok(Self { name, said, prepared, made, origin, is_open })
@@ -112,20 +113,21 @@ impl Subject {
     /// What cannot be, in the library's words.
     pub fn of_run(name: &str, runs: &Runs) -> Result<Self, String> {
         let folder = runs.open(name).ok_or_else(|| format!("there is no run {name:?}"))?;
-        let text = folder.read_config().map_err(words)?;
-        let mut said = Config::parse_toml(&text, &folder.config()).map_err(words)?;
+        let text = folder.read_config().map_err(|error| error.to_string())?;
+        let mut said = Config::parse_toml(&text, &folder.config()).map_err(|error| error.to_string())?;
         if said.folds.is_some() || said.ensemble.is_some_and(|members| members > 1) {
             return Err(format!("{name} has folds or an ensemble; a session trains one network"));
         }
         (said.run, said.resume, said.telemetry, said.checkpoint_epochs) = (None, None, None, None);
         let model = match folder.progress() {
-            Progress::Finished => Some(Model::load(&folder.model()).map_err(words)?),
+            Progress::Finished => Some(Model::load(&folder.model()).map_err(|error| error.to_string())?),
             _ => None,
         };
         if model.is_some() {
             said.weights = None;
         }
-        let prepared = Rows::read(&said).and_then(|rows| rows.prepare(&said)).map_err(words)?;
+        let prepared =
+            Rows::read(&said).and_then(|rows| rows.prepare(&said)).map_err(|error| error.to_string())?;
         let made = Made::new(&prepared, model.as_ref())?;
         let said = said.said().map(|(setting, value)| (setting.key.to_owned(), value.to_string())).collect();
         Ok(Self { name: name.to_owned(), said, prepared, made, origin: None, is_open: false })
@@ -135,10 +137,6 @@ impl Subject {
     pub fn threads(&self) -> usize {
         self.prepared.plan.settings.threads.unwrap_or(1).clamp(1, cores())
     }
-}
-
-fn words(error: Error) -> String {
-    error.to_string()
 }
 
 /// The settings, without those that a session has no use for.
@@ -151,7 +149,7 @@ fn config_of(settings: &BTreeMap<String, String>) -> Result<Config, String> {
         if OF_RUNS.contains(&key.as_str()) {
             return Err(format!("{key} is for runs; a session trains one network and keeps no folder"));
         }
-        said.set(key, text).map_err(words)?;
+        said.set(key, text).map_err(|error| error.to_string())?;
     }
     for (key, part) in [("validation", &said.validation), ("test", &said.test)] {
         if matches!(part, Some(Part::File(_))) {
@@ -178,7 +176,7 @@ fn say_generated(name: &str, data: &Data, said: &mut Config) -> Result<(), Strin
     for (key, text) in wishes {
         let Some(text) = text else { continue };
         let before = said.seed;
-        said.set(key, &text).map_err(words)?;
+        said.set(key, &text).map_err(|error| error.to_string())?;
         if before.is_some_and(|seed| said.seed != Some(seed)) {
             return Err("seed: the data's and the settings' differ; a run has one".into());
         }
@@ -204,17 +202,17 @@ fn fill_in(said: &mut Config) -> Result<(), String> {
     ];
     for (key, text, is_said) in unsaid {
         if !is_said {
-            said.set(key, text).map_err(words)?;
+            said.set(key, text).map_err(|error| error.to_string())?;
         }
     }
     if !stops {
-        said.set("early_stopping", "none").map_err(words)?;
+        said.set("early_stopping", "none").map_err(|error| error.to_string())?;
     }
     if said.schedule.is_none() {
-        said.set("schedule", "constant").map_err(words)?;
+        said.set("schedule", "constant").map_err(|error| error.to_string())?;
     }
     if !ends {
-        said.set("epochs", OPEN).map_err(words)?;
+        said.set("epochs", OPEN).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -232,15 +230,16 @@ impl<F: Real> Start<F> {
     fn new(prepared: &Prepared, model: Option<&Model>) -> Result<Self, String> {
         let settings = &prepared.plan.settings;
         // Before anything of that size is made.
-        let encoder = run::check_memory(prepared).map_err(words)?;
+        let encoder = run::check_memory(prepared).map_err(|error| error.to_string())?;
         let spec = resolve::network_spec(settings, encoder.input_shape().clone(), encoder.outputs());
-        let parameters = spec.map_err(words)?.parameters().unwrap_or(usize::MAX);
+        let parameters = spec.map_err(|error| error.to_string())?.parameters().unwrap_or(usize::MAX);
         if parameters > MOST_PARAMETERS {
             return Err(format!("{parameters} parameters; a session has at most {MOST_PARAMETERS}"));
         }
-        let material = Material::new(prepared, &prepared.split, settings, Some(encoder)).map_err(words)?;
-        let training = material.trainer_settings(settings, 0).map_err(words)?;
-        material.trainer(&Pool::new(1), settings, training).map_err(words)?;
+        let material = Material::new(prepared, &prepared.split, settings, Some(encoder))
+            .map_err(|error| error.to_string())?;
+        let training = material.trainer_settings(settings, 0).map_err(|error| error.to_string())?;
+        material.trainer(&Pool::new(1), settings, training).map_err(|error| error.to_string())?;
         let network = match model.map(Model::members) {
             None => None,
             Some(Members::F32(networks)) => networks.first().map(Network::cast),
