@@ -6,13 +6,14 @@ mod chapter;
 mod outcome;
 mod run;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use self::book::Files;
 use self::chapter::Line;
-use self::run::{Edits, Shop};
+use self::run::{Difference, Edit, Mend, Shop};
 use crate::steps::Steps;
 use crate::{folder, machine, python};
 
@@ -24,8 +25,8 @@ pub fn test(steps: &mut Steps) -> Result<()> {
         let blocks = chapter::blocks(lines)?;
         steps.check(&format!("manual: {name}"), &format!("{} blocks", blocks.len()), |_| {
             let differences = shop.run(name, &blocks)?;
-            if let Some((_, _, first)) = differences.first() {
-                bail!("{first}\nwrite what is printed with: cargo xtask manual --write");
+            if let Some(first) = differences.first() {
+                bail!("{}\nwrite what is printed with: cargo xtask manual --write", first.told);
             }
             Ok(())
         })?;
@@ -47,12 +48,15 @@ pub fn test(steps: &mut Steps) -> Result<()> {
 pub fn write(steps: &mut Steps) -> Result<()> {
     let shop = shop(steps)?;
     let root = steps.root().to_owned();
-    let mut edits = Edits::new();
+    let mut edits: BTreeMap<PathBuf, Vec<Edit>> = BTreeMap::new();
     for (name, lines) in &read(&root)? {
         let blocks = chapter::blocks(lines)?;
         steps.check(&format!("manual: {name}"), &format!("{} blocks", blocks.len()), |_| {
-            for (file, edit, _) in shop.run(name, &blocks)? {
-                edits.entry(file).or_default().push(edit);
+            for Difference { file, mend, .. } in shop.run(name, &blocks)? {
+                match mend {
+                    Mend::Edit(edit) => edits.entry(file).or_default().push(edit),
+                    Mend::Figure(drawn) => book::write(&root.join(file), drawn.as_bytes())?,
+                }
             }
             Ok(())
         })?;

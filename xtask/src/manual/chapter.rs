@@ -16,8 +16,8 @@ pub struct Line {
 /// What is done with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Run by a shell, which has to exit with this.
-    Shell { exit: i32 },
+    /// Run by a shell, which has to exit with this, and leave a figure of the manual if it says so.
+    Shell { exit: i32, figure: Option<String> },
     /// Run by a shell until what it serves has answered.
     Serves,
     /// Run by the Python of the package's tests.
@@ -151,21 +151,22 @@ pub fn blocks(lines: &[Line]) -> Result<Vec<Block>> {
 fn kind(info: &str, fence: &Line, inside: &[Line], after_run: bool) -> Result<Kind> {
     let words = words(info)?;
     let (language, markers) = words.split_first().context("a block says its language")?;
-    let (mut exit, mut serves) = (None, false);
+    let (mut exit, mut serves, mut figure) = (None, false, None);
     for marker in markers {
         match marker.split_once('=').unwrap_or((marker, "")) {
             ("not-run", reason) if !reason.is_empty() => return Ok(Kind::NotRun(reason.to_owned())),
             ("not-run", _) => bail!("not-run: expected a reason, as in not-run=\"needs a network\""),
             ("file", name) if is_name(name) => return Ok(Kind::File(name.to_owned())),
             ("exit", number) => exit = Some(number.parse().context("exit: expected a whole number")?),
+            ("figure", name) if is_name(name) => figure = Some(name.to_owned()),
             ("serves", "") => serves = true,
-            _ => bail!("{marker}: expected exit=N, serves, file=NAME or not-run=\"REASON\""),
+            _ => bail!("{marker}: expected exit=N, serves, figure=NAME, file=NAME or not-run=\"REASON\""),
         }
     }
     let is_included = !inside.is_empty() && inside.iter().all(|line| line.file != fence.file);
     match language.as_str() {
         "sh" if serves => Ok(Kind::Serves),
-        "sh" => Ok(Kind::Shell { exit: exit.unwrap_or(0) }),
+        "sh" => Ok(Kind::Shell { exit: exit.unwrap_or(0), figure }),
         "python" => Ok(Kind::Python),
         "text" if after_run => Ok(Kind::Output),
         "text" | "rust" | "json" | "toml" if is_included => Ok(Kind::Included),
@@ -218,12 +219,12 @@ mod tests {
 
     #[test]
     fn blocks_say_what_is_done_with_them() {
-        let text = "# T\n```sh\na\nb\n```\n\n```text\nout\n```\n```sh,exit=2\nc\n```\n```python\nd\n```\n\
+        let text = "# T\n```sh\na\nb\n```\n\n```text\nout\n```\n```sh,exit=2,figure=f.svg\nc\n```\n```python\nd\n```\n\
                     ```toml,file=run.toml\ne = 1\n```\n```sh,not-run=\"asks, and waits\"\nf\n```\n```sh,serves\ng\n```";
         let expected = [
-            Kind::Shell { exit: 0 },
+            Kind::Shell { exit: 0, figure: None },
             Kind::Output,
-            Kind::Shell { exit: 2 },
+            Kind::Shell { exit: 2, figure: Some("f.svg".into()) },
             Kind::Python,
             Kind::File("run.toml".into()),
             Kind::NotRun("asks, and waits".into()),

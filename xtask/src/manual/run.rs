@@ -1,6 +1,5 @@
 //! A chapter's blocks, run in order in a folder of the chapter's own.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write, pipe};
 use std::net::TcpStream;
@@ -28,6 +27,25 @@ pub struct Shop {
     python: PathBuf,
 }
 
+/// What came out otherwise than the manual shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The file that shows it, in the workspace.
+    pub file: PathBuf,
+    /// Block, and both.
+    pub told: String,
+    pub mend: Mend,
+}
+
+/// How the manual would show what came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mend {
+    /// Lines replaced.
+    Edit(Edit),
+    /// The whole file.
+    Figure(String),
+}
+
 /// Lines of a file that are to be replaced: from this line on so many, by this text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
@@ -35,9 +53,6 @@ pub struct Edit {
     pub count: usize,
     pub text: String,
 }
-
-/// The edits of each file.
-pub type Edits = BTreeMap<PathBuf, Vec<Edit>>;
 
 impl Shop {
     /// Lays out the programs below `folder`.
@@ -57,33 +72,24 @@ impl Shop {
         Ok(Self { root: root.to_owned(), programs, places, python: python.to_owned() })
     }
 
-    /// Runs a chapter's blocks. Gives the edits that would make the shown outputs those that were printed.
+    /// Runs a chapter's blocks. Gives what is shown otherwise than it came out, and what would mend it.
     ///
     /// # Errors
     /// The first block that fails; outputs that differ are no error here.
-    pub fn run(&self, name: &str, blocks: &[Block]) -> Result<Vec<(PathBuf, Edit, String)>> {
+    pub fn run(&self, name: &str, blocks: &[Block]) -> Result<Vec<Difference>> {
         let place = self.places.join(name);
         std::fs::create_dir_all(&place).with_context(|| format!("could not make {}", place.display()))?;
-        // Bundled data sets are found by name where this folder is.
-        std::os::unix::fs::symlink(self.root.join("datasets"), place.join("datasets"))
-            .context("could not link the data sets")?;
-        let (mut edits, mut printed) = (Vec::new(), String::new());
+        // Bundled data sets are found by name where this folder is; figures are drawn by what lies in the other.
+        for (folder, name) in [("datasets", "datasets"), ("docs/manual/figures", "figures")] {
+            std::os::unix::fs::symlink(self.root.join(folder), place.join(name))
+                .with_context(|| format!("could not link {folder}"))?;
+        }
+        let (mut differences, mut printed) = (Vec::new(), String::new());
         for block in blocks {
-            let run = || -> Result<Option<String>> {
-                match &block.kind {
-                    Kind::Shell { exit } => self.shell(&place, &block.text(), *exit).map(Some),
-                    Kind::Serves => self.serve(&place, &block.text()).map(|()| None),
-                    Kind::Python => self.python(&place, &block.text()).map(Some),
-                    Kind::File(name) => {
-                        std::fs::write(place.join(name), block.text()).context("could not write it")?;
-                        Ok(None)
-                    }
-                    Kind::Output | Kind::Included | Kind::NotRun(_) => Ok(None),
-                }
-            };
-            if let Some(said) = run().with_context(|| block.place())? {
+            if let Some(said) = self.run_block(&place, block).with_context(|| block.place())? {
                 printed = said;
             }
+            let told = |difference| format!("{}\n{difference}", block.place());
             if block.kind == Kind::Output
                 && let Some(difference) = outcome::difference(&block.text(), &printed)
             {
@@ -92,10 +98,34 @@ impl Shop {
                     count: block.lines.len(),
                     text: printed.trim_end().trim_start_matches('\n').to_owned(),
                 };
-                edits.push((block.fence.file.clone(), edit, format!("{}\n{difference}", block.place())));
+                let (file, told) = (block.fence.file.clone(), told(difference));
+                differences.push(Difference { file, told, mend: Mend::Edit(edit) });
+            }
+            if let Kind::Shell { figure: Some(figure), .. } = &block.kind {
+                let file = block.fence.file.with_file_name(figure);
+                let drawn = std::fs::read_to_string(place.join(figure))
+                    .with_context(|| format!("{}: it left no {figure}", block.place()))?;
+                let shown = std::fs::read_to_string(self.root.join(&file)).unwrap_or_default();
+                if let Some(difference) = outcome::difference(&shown, &drawn) {
+                    differences.push(Difference { file, told: told(difference), mend: Mend::Figure(drawn) });
+                }
             }
         }
-        Ok(edits)
+        Ok(differences)
+    }
+
+    /// Runs one block. Gives what it printed, if it is one that prints.
+    fn run_block(&self, place: &Path, block: &Block) -> Result<Option<String>> {
+        match &block.kind {
+            Kind::Shell { exit, .. } => self.shell(place, &block.text(), *exit).map(Some),
+            Kind::Serves => self.serve(place, &block.text()).map(|()| None),
+            Kind::Python => self.python(place, &block.text()).map(Some),
+            Kind::File(name) => {
+                std::fs::write(place.join(name), block.text()).context("could not write it")?;
+                Ok(None)
+            }
+            Kind::Output | Kind::Included | Kind::NotRun(_) => Ok(None),
+        }
     }
 
     /// What a script prints on both streams, in the order in which it does.
@@ -207,7 +237,7 @@ mod tests {
     }
 
     /// A shop whose `deltarule` is `echo`.
-    fn run(name: &str, text: &str) -> Result<Vec<(PathBuf, Edit, String)>> {
+    fn run(name: &str, text: &str) -> Result<Vec<Difference>> {
         let folder = std::env::temp_dir().join(format!("xtask-run-{name}-{}", std::process::id()));
         let shop =
             Shop::new(&crate::workspace_root(), &folder, Path::new("/bin/echo"), Path::new("sh")).unwrap();
@@ -220,11 +250,19 @@ mod tests {
     fn blocks_run_in_order_in_one_folder_and_what_they_print_is_compared() {
         let text = "```toml,file=a.toml\nx = 1\n```\n```sh\ndeltarule one; cat a.toml >&2\n```\n```text\none\nx = 1\n```";
         assert_eq!(run("same", text).unwrap(), []);
-        let edits = run("other", &text.replace("one\nx = 1\n```", "two\n```")).unwrap();
-        let (file, edit, told) = &edits[0];
-        assert_eq!(file, Path::new("a.md"));
-        assert_eq!(*edit, Edit { from: 8, count: 1, text: "one\nx = 1".into() });
-        assert!(told.starts_with("a.md:7\nshown:   two"), "{told}");
+        let differences = run("other", &text.replace("one\nx = 1\n```", "two\n```")).unwrap();
+        let edit = Edit { from: 8, count: 1, text: "one\nx = 1".into() };
+        let told = "a.md:7\nshown:   two\nprinted: one".to_owned();
+        assert_eq!(differences, [Difference { file: "a.md".into(), told, mend: Mend::Edit(edit) }]);
+    }
+
+    #[test]
+    fn a_figure_is_compared_with_the_one_that_is_shown() {
+        let differences = run("figure", "```sh,figure=new.svg\necho '<svg/>' > new.svg\n```").unwrap();
+        assert_eq!(differences[0].file, Path::new("new.svg"));
+        assert_eq!(differences[0].mend, Mend::Figure("<svg/>\n".into()));
+        let error = format!("{:#}", run("none", "```sh,figure=new.svg\ntrue\n```").unwrap_err());
+        assert!(error.starts_with("a.md:1: it left no new.svg"), "{error}");
     }
 
     #[test]
