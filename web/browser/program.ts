@@ -75,8 +75,8 @@ export class Place {
 }
 
 /** A number as the page writes it, in English. */
-export function numberIn(text: string): number {
-  const plain = text.trim().replaceAll(',', '').replaceAll('−', '-').replace('∞', 'Infinity');
+export function numberIn(text: string | null): number {
+  const plain = (text ?? '').trim().replaceAll(',', '').replaceAll('−', '-').replace('∞', 'Infinity');
   return plain === '' ? Number.NaN : Number(plain);
 }
 

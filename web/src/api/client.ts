@@ -11,6 +11,8 @@ export function takeToken(): void {
   history.replaceState(null, '', location.pathname + location.search + rest);
 }
 
+export const token = () => sessionStorage.getItem('deltarule-token') ?? '';
+
 async function get<T>(path: string): Promise<T> {
   const answer = await fetch(`${ROOT}/${path}`);
   if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
@@ -26,7 +28,7 @@ export async function send(name: string, control: Control): Promise<void> {
     method: 'POST',
     headers: {
       'Content-Type': 'application/json',
-      'X-Deltarule-Token': sessionStorage.getItem('deltarule-token') ?? '',
+      'X-Deltarule-Token': token(),
     },
     body: JSON.stringify(control),
   });

@@ -90,7 +90,8 @@ function options(latest: () => Props, width: number, drawn: (plot: uPlot) => voi
         stroke: curve.colour,
         width: 2,
         spanGaps: true,
-        points: { show: curve.x.length < 2 },
+        // One number alone has no line.
+        points: { show: (plot: uPlot) => (plot.data[0]?.length ?? 0) < 2 },
         ...(curve.dash && { dash: DASHES[curve.dash % DASHES.length] ?? [] }),
       })),
     ],

@@ -65,3 +65,28 @@ export const PARTS = (dark: boolean) => ({
   dead: category(3, dark),
   elsewhere: dark ? '#5b6774' : '#b4bcc6',
 });
+
+// Signs: blue below 0, orange above, the ground between. The ends are the first two categories, as two classes are.
+const ENDS = (dark: boolean): [number, number, number][] =>
+  dark
+    ? [
+        [86, 180, 233],
+        [38, 46, 56],
+        [230, 159, 0],
+      ]
+    : [
+        [0, 114, 178],
+        [247, 247, 247],
+        [213, 94, 0],
+      ];
+
+/** A signed number's colour, `share` from −1 to 1. */
+export function diverging(share: number, dark: boolean): [number, number, number] {
+  const [below, zero, above] = ENDS(dark) as [Rgb, Rgb, Rgb];
+  const end = share < 0 ? below : above;
+  const size = Math.min(Math.abs(share), 1);
+  const between = (i: 0 | 1 | 2) => Math.round(zero[i] + (end[i] - zero[i]) * size);
+  return [between(0), between(1), between(2)];
+}
+
+type Rgb = [number, number, number];

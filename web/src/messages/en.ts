@@ -1,4 +1,9 @@
+import { lesson } from './lesson.en';
+import { play } from './play.en';
+
 export const en = {
+  play,
+  lesson,
   title: 'deltarule',
   toContent: 'Skip to content',
   runs: 'Runs',

@@ -1,6 +1,10 @@
 import type { Messages } from './en';
+import { lesson } from './lesson.ko';
+import { play } from './play.ko';
 
 export const ko: Messages = {
+  play,
+  lesson,
   title: 'deltarule',
   toContent: '본문으로 건너뛰기',
   runs: '실행 목록',

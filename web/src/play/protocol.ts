@@ -8,7 +8,7 @@ type Numbers = (number | null)[];
 
 /** What to train on. An uploaded table was sent to POST /api/v1/play/tables?name=F (with the token), which answers Uploaded. */
 export type Data =
-  | { name: 'xor' | 'circles' | 'moons' | 'spirals' | 'curve' | 'digits'; rows?: number; noise?: number; seed?: number }
+  | { name: 'xor' | 'circles' | 'moons' | 'spirals' | 'curve' | 'digits'; rows?: number; noise?: number; seed?: number } // one seed: that of the settings is the same
   | { upload: string; target: string };
 
 export interface Uploaded {
@@ -55,7 +55,7 @@ export interface Ready {
     inputs: string[]; // names of the network's inputs
     outputs: string[]; // classes or targets
     steps_per_epoch: number;
-    // Training rows to draw (at most 2,000): inputs as the network sees them, and the target (class or number).
+    // Training rows to draw (at most 2,000): inputs and target as the network sees them, a class by its place in `outputs`.
     points: { x: Numbers[]; y: Numbers } | null; // null above 2 inputs
     image: { width: number; height: number } | null; // where a row is an image
     range: { low: number; high: number }[] | null; // the maps' extent by input, at 1 or 2 inputs
@@ -71,16 +71,18 @@ export interface Frame {
   epoch: number;
   running: boolean;
   next: Next; // what 'phase' would do now
-  cost: number | null; // of the last batch or epoch
+  cost: number | null; // mean over the epoch under way so far, each row as it was trained on; right after an epoch, of that
   training: Record<string, number | null>; // whole training set (or 2,000 rows of it): cost and metrics
   validation: Record<string, number | null> | null;
   learning_rate: number;
   steps_per_second: number | null; // while running
   // By dense layer, for networks of up to 20,000 parameters: w row by row, and b.
   weights: { layer: number; w: Numbers; b: Numbers }[] | null;
-  // Base64 of grid·grid bytes by output (or of `grid` bytes at one input): from `low` (0) to `high` (255).
+  // Base64 of grid·grid bytes by output (or of `grid` bytes at one input): from `low` (0) to `high` (255). Row by row from the
+  // second input's low end, within a row from the first's; the first and last points lie on the ends of `range`. Activations;
+  // two classes have one output. Without units where these would be more than 2 MB.
   maps: { grid: number; outputs: Map[]; units: { layer: number; unit: number; map: Map }[] } | null;
-  deltas: { layer: number; norm: number | null }[]; // ‖∂C/∂z‖ of the last step that was looked at, by layer
+  deltas: { layer: number; norm: number | null }[]; // ‖∂C/∂z‖ over the batch that comes next, by layer; none of L-BFGS
   row: RowNumbers;
   problem: string | null; // why training stopped by itself
 }
@@ -128,11 +130,12 @@ export interface Checked {
   tell: 'checked';
   parameter: Parameter;
   analytic: number | null; // ∂C/∂w by backpropagation, in f64
-  numeric: number | null; // (C(w+h) − C(w−h)) / 2h
+  numeric: number | null; // (C(w+h) − C(w−h)) / 2h, extrapolated from two h; null where a kink is within reach of every h
   h: number;
   difference: number | null;
   allowed: number;
   passed: boolean;
+  kink: boolean;
 }
 
 export interface LedgerTold {

@@ -4,7 +4,8 @@ import { type Language, language, type Theme, theme, words } from './preferences
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const w = words.value;
-  const name = address.value.path[1];
+  const [view, part] = address.value.path;
+  const name = view === 'run' ? part : undefined;
   return (
     <>
       <button type="button" class="skip" onClick={toContent}>
@@ -15,8 +16,14 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <span aria-hidden="true">δ</span> deltarule
         </a>
         <nav aria-label={w.title}>
-          <a href="#/" aria-current={name ? undefined : 'page'}>
+          <a href="#/" aria-current={view === undefined ? 'page' : undefined}>
             {w.runs}
+          </a>
+          <a href="#/play" aria-current={view === 'play' ? 'page' : undefined}>
+            {w.play.title}
+          </a>
+          <a href="#/lesson" aria-current={view === 'lesson' ? 'page' : undefined}>
+            {w.lesson.title}
           </a>
           {name && (
             <>

@@ -1,0 +1,360 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Signs } from '../../lesson/formula';
+import { deep, howFar, layered, type Subject, whenToUpdate, xor } from '../../lesson/subjects';
+import type { Session } from '../../play/session';
+import { figure, words } from '../../shell/preferences';
+import { Formula } from './Formula';
+import { Arrives, Costs, Plane, parameterIn, share, type Trace, Trouble, useSubject } from './figures';
+import { Elsewhere, PhaseButton, SIGNS, type StepProps, Told, useOnce, usePass } from './steps';
+
+/** Milliseconds between two epochs of networks that train beside each other, so that one sees them go. */
+const BEAT = 120;
+
+/** Networks that train epoch by epoch at the same beat, and their costs. */
+function useTogether(sessions: Session[], epochs: number) {
+  const [going, setGoing] = useState(false);
+  const [traces] = useState(() => sessions.map((): Trace => ({ name: '', x: [], y: [] })));
+  sessions.forEach((session, at) => {
+    const frame = session.frame.value;
+    const trace = traces[at];
+    if (!frame || !trace) return;
+    const cost = frame.training.cost ?? null;
+    if (frame.step === 0) trace.x.length = trace.y.length = 0;
+    if (cost !== null && trace.x.at(-1) !== frame.epoch) {
+      trace.x.push(frame.epoch);
+      trace.y.push(cost);
+    }
+  });
+  const done = sessions.map((session) => session.frame.value?.epoch ?? 0);
+  const latest = useRef(done);
+  latest.current = done;
+  useEffect(() => {
+    if (!going) return;
+    const timer = setInterval(() => {
+      const behind = sessions.filter((_, at) => (latest.current[at] ?? 0) < epochs);
+      if (behind.length === 0) setGoing(false);
+      for (const session of behind) if (!session.frame.peek()?.problem) session.epoch();
+    }, BEAT);
+    return () => clearInterval(timer);
+  }, [going]);
+  const restart = () => {
+    setGoing(false);
+    for (const session of sessions) session.restart();
+  };
+  return { traces, going, toggle: () => setGoing(!going), restart };
+}
+
+function Together({ going, toggle, restart }: { going: boolean; toggle: () => void; restart: () => void }) {
+  const w = words.value.lesson;
+  return (
+    <p class="choices">
+      <button type="button" class="main" onClick={toggle}>
+        {going ? w.pause : w.run}
+      </button>
+      <button type="button" onClick={restart}>
+        {w.restart}
+      </button>
+    </p>
+  );
+}
+
+const BATCHES = ['1', '16', 'all'];
+
+export function Update({ done }: StepProps) {
+  const w = words.value.lesson;
+  const [which, setWhich] = useState<'when' | 'how'>('how');
+  const [rates, setRates] = useState(['0.01', '0.3', '3']);
+  const subjects: Subject[] = which === 'when' ? BATCHES.map(whenToUpdate) : rates.map(howFar);
+  const sessions = [
+    useSubject(subjects[0] as Subject),
+    useSubject(subjects[1] as Subject),
+    useSubject(subjects[2] as Subject),
+  ];
+  const { traces, ...controls } = useTogether(sessions, 60);
+  const names = [w.small, w.right, w.great];
+  const named = traces.map((trace, at) => ({
+    ...trace,
+    name: which === 'when' ? (w.batchOf[BATCHES[at] ?? ''] ?? '') : `η = ${rates[at]}`,
+  }));
+  const worse = traces.some((trace) => trace.y.length > 1 && Math.max(...trace.y) > (trace.y[0] ?? 0) * 1.05);
+  const failed = sessions.some((session) => session.frame.value?.problem);
+  useOnce(which === 'how' && (worse || failed), done);
+  const first = sessions[1]?.frame.value;
+  return (
+    <>
+      <Formula
+        tex={'\\s{w1} \\leftarrow \\s{w1} - \\s{eta}\\,\\frac{\\partial C}{\\partial w_1}'}
+        line="w₁ ← w₁ − {eta} · ∂C/∂w₁,  w₁ = {w1}"
+        signs={SIGNS}
+        values={{ w1: first ? parameterIn(first, { layer: 0, from: 0, to: 0 }) : null, eta: first?.learning_rate }}
+      />
+      <div class="choices">
+        {(['when', 'how'] as const).map((key) => (
+          <label key={key}>
+            <input type="radio" name="update" checked={which === key} onChange={() => setWhich(key)} /> {w[key]}
+          </label>
+        ))}
+        {which === 'how' &&
+          rates.map((rate, at) => (
+            <label key={names[at]}>
+              {names[at]}{' '}
+              <input
+                type="number"
+                min={0.0001}
+                max={1000}
+                step="any"
+                value={rate}
+                aria-label={w.rateOf(names[at] ?? '')}
+                onChange={(e) => {
+                  const value = e.currentTarget.value;
+                  if (Number(value) > 0) setRates(rates.map((one, k) => (k === at ? value : one)));
+                }}
+              />
+            </label>
+          ))}
+      </div>
+      {sessions.map((session, at) => (
+        <Trouble key={at} session={session} />
+      ))}
+      <Together {...controls} />
+      <Costs label={w.meanCost} across={w.epoch} traces={named} />
+      <Elsewhere subject={subjects[1] as Subject} />
+    </>
+  );
+}
+
+export function Xor({ done }: StepProps) {
+  const w = words.value.lesson;
+  const [alone, hidden] = [useSubject(xor('none'), 64), useSubject(xor('4'), 64)];
+  const { traces, ...controls } = useTogether([alone, hidden], 400);
+  const names = [w.alone, w.withHidden];
+  const cost = hidden.frame.value?.training.cost ?? null;
+  useOnce(cost !== null && cost < 0.02, done);
+  const frame = hidden.frame.value;
+  const row = frame?.row;
+  return (
+    <>
+      <Formula
+        tex={
+          '\\s{yhat} = \\sigma\\Bigl(\\sum_j v_j \\tanh\\bigl(w_{1j}\\,\\s{x1} + w_{2j}\\,\\s{x2} + b_j\\bigr) + c\\Bigr)'
+        }
+        line="x = ({x1}, {x2}),  ŷ = {yhat}"
+        signs={SIGNS}
+        values={{ x1: row?.x[0], x2: row?.x[1], yhat: row?.layers.at(-1)?.a[0] }}
+      />
+      <Together {...controls} />
+      <div class="figure two">
+        {[alone, hidden].map((session, at) => (
+          <figure key={names[at]}>
+            <figcaption>
+              {names[at]} · {w.meanCost} <b>{figure(session.frame.value?.training.cost)}</b>
+            </figcaption>
+            <Plane session={session} label={`${names[at]}: ${w.plane}`} />
+            <Trouble session={session} />
+          </figure>
+        ))}
+      </div>
+      <Costs
+        label={w.meanCost}
+        across={w.epoch}
+        traces={traces.map((trace, at) => ({ ...trace, name: names[at] ?? '' }))}
+        height={170}
+      />
+      <Elsewhere subject={xor('4')} />
+    </>
+  );
+}
+
+const LAYERED: Signs = {
+  d1: { tex: '\\delta^{(1)}_1', text: 'δ⁽¹⁾₁' },
+  v1: { tex: 'w^{(2)}_{11}', text: 'w⁽²⁾₁₁' },
+  v2: { tex: 'w^{(2)}_{12}', text: 'w⁽²⁾₁₂' },
+  v3: { tex: 'w^{(2)}_{13}', text: 'w⁽²⁾₁₃' },
+  e1: { tex: '\\delta^{(2)}_1', text: 'δ⁽²⁾₁' },
+  e2: { tex: '\\delta^{(2)}_2', text: 'δ⁽²⁾₂' },
+  e3: { tex: '\\delta^{(2)}_3', text: 'δ⁽²⁾₃' },
+  a: { tex: 'a^{(1)}_1', text: 'a⁽¹⁾₁' },
+};
+
+export function Recursion({ done }: StepProps) {
+  const w = words.value.lesson;
+  const subject = layered();
+  const session = useSubject(subject);
+  const pass = usePass(session);
+  const frame = session.frame.value;
+  // Weights of the second layer out of the first one's first unit, as they were on the way.
+  const before = pass?.updated.get(1);
+  const out = [0, 1, 2].map((to) =>
+    before ? (before.w.before[to] ?? null) : frame ? parameterIn(frame, { layer: 1, from: 0, to }) : null,
+  );
+  const later = pass?.deltas.get(1);
+  const a = pass?.a.get(0)?.[0] ?? null;
+  const sum = later ? out.reduce<number>((all, weight, k) => all + (weight ?? 0) * (later[k] ?? 0), 0) : null;
+  const made = sum === null || a === null ? null : sum * a * (1 - a);
+  useOnce(!!pass?.deltas.get(0), done);
+  return (
+    <>
+      <Formula
+        tex={
+          "\\delta_l = (\\delta_{l+1}\\, w_{l+1}^{\\top}) \\odot f\\,'(z_l) \\qquad \\s{d1} = \\bigl(\\s{v1}\\s{e1} + \\s{v2}\\s{e2} + \\s{v3}\\s{e3}\\bigr)\\,\\s{a}\\,(1 - \\s{a})"
+        }
+        line="({v1} · {e1} + {v2} · {e2} + {v3} · {e3}) · {a} · (1 − {a}) = {d1}"
+        signs={LAYERED}
+        values={{ d1: made, v1: out[0], v2: out[1], v3: out[2], e1: later?.[0], e2: later?.[1], e3: later?.[2], a }}
+      />
+      <Trouble session={session} />
+      <PhaseButton session={session} />
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls has to be reachable by keyboard. */}
+      <section class="scroll" tabIndex={0} aria-label={w.values}>
+        <table class="numbers">
+          <thead>
+            <tr>
+              <th scope="col">{words.value.play.ofLayer}</th>
+              <th scope="col">a</th>
+              <th scope="col">δ</th>
+            </tr>
+          </thead>
+          <tbody>
+            {[0, 1, 2].map((layer) => (
+              <tr key={layer} data-layer={layer}>
+                <th scope="row">{layer + 1}</th>
+                <td>{list(pass?.a.get(layer))}</td>
+                <td data-delta="">{list(pass?.deltas.get(layer))}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <dl class="figures">
+        <Told name={`δ⁽¹⁾₁ · ${w.byEngine}`} value={pass?.deltas.get(0)?.[0]} mark="stored" />
+      </dl>
+      <Elsewhere subject={subject} />
+    </>
+  );
+}
+
+const list = (numbers: (number | null)[] | undefined) => numbers?.map((one) => figure(one)).join(',  ') ?? '–';
+
+const SLOPE: Signs = {
+  f: { tex: 'f', text: 'f' },
+  slope: { tex: "f\\,'", text: 'f′' },
+  arrives: { tex: '\\frac{\\lVert\\delta_1\\rVert}{\\lVert\\delta_L\\rVert}', text: '‖δ₁‖/‖δ_L‖' },
+};
+
+export function Vanishing({ done }: StepProps) {
+  const w = words.value.lesson;
+  const [layers, setLayers] = useState(3);
+  const subject = deep(layers, 'sigmoid', 'glorot_uniform');
+  const session = useSubject(subject);
+  const [ready, frame] = [session.ready.value, session.frame.value];
+  const arrives = share(frame);
+  const f = frame?.row.layers[0]?.a[0] ?? null;
+  useOnce(arrives !== null && arrives < 1e-3, done);
+  return (
+    <>
+      <Formula
+        tex={'\\s{slope} = \\s{f}\\,(1 - \\s{f}) \\le \\tfrac14 \\qquad \\s{arrives}'}
+        line="f′ = {f} · (1 − {f}) = {slope},  ‖δ₁‖ / ‖δ_L‖ = {arrives}"
+        signs={SLOPE}
+        values={{ f, slope: f === null ? null : f * (1 - f), arrives }}
+      />
+      <div class="sliders">
+        <label>
+          <span>{w.depth}</span>
+          <input
+            type="range"
+            min={1}
+            max={10}
+            value={layers}
+            aria-valuetext={`${w.depth}: ${layers}`}
+            onInput={(e) => setLayers(Number(e.currentTarget.value))}
+          />
+          <output>{layers}</output>
+        </label>
+      </div>
+      <Trouble session={session} />
+      {ready && frame && <Arrives ready={ready} frame={frame} label="‖δ‖" floor={-9} />}
+      <p class="big">
+        {w.firstShare} <b data-share="">{figure(arrives)}</b>
+      </p>
+      <Elsewhere subject={subject} />
+    </>
+  );
+}
+
+const LAYERS = 8;
+const ACTIVATIONS = ['sigmoid', 'tanh', 'relu', 'leaky_relu', 'gelu'];
+const STARTS = ['auto', 'glorot_uniform', 'he_normal', 'zeros'];
+
+export function Mended({ done }: StepProps) {
+  const w = words.value.lesson;
+  const [activation, setActivation] = useState('relu');
+  const [start, setStart] = useState('auto');
+  const subjects = [deep(LAYERS, 'sigmoid', 'glorot_uniform'), deep(LAYERS, activation, start)];
+  const sessions = [useSubject(subjects[0] as Subject), useSubject(subjects[1] as Subject)];
+  const { traces, ...controls } = useTogether(sessions, 60);
+  const names = [
+    'sigmoid, glorot_uniform',
+    `${activation}, ${start === 'auto' ? w.auto : start === 'zeros' ? w.zeros : start}`,
+  ];
+  const [left, right] = sessions.map((session) => session.frame.value?.training.cost ?? null);
+  const trained = (sessions[1]?.frame.value?.epoch ?? 0) > 0;
+  useOnce(trained && typeof left === 'number' && typeof right === 'number' && right < left / 2, done);
+  const shown = sessions[1]?.frame.value ?? null;
+  const a = shown?.row.layers[0]?.a[0] ?? null;
+  const relu: Signs = { a: { tex: 'a', text: 'a' }, arrives: SLOPE.arrives as Signs[string] };
+  return (
+    <>
+      <Formula
+        tex={
+          "\\mathrm{ReLU}'(z) = \\begin{cases}1 & \\s{a} > 0\\\\ 0 & \\text{else}\\end{cases} \\qquad \\operatorname{Var}(w) = \\frac{2}{n_\\text{in}} \\;\\text{(He)},\\quad \\frac{2}{n_\\text{in} + n_\\text{out}} \\;\\text{(Glorot)} \\qquad \\s{arrives}"
+        }
+        line="a = {a},  ‖δ₁‖ / ‖δ_L‖ = {arrives}"
+        signs={relu}
+        values={{ a, arrives: share(shown) }}
+      />
+      <div class="choices">
+        <label>
+          {w.activation}{' '}
+          <select value={activation} onChange={(e) => setActivation(e.currentTarget.value)}>
+            {ACTIVATIONS.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          {w.initializer}{' '}
+          <select value={start} onChange={(e) => setStart(e.currentTarget.value)}>
+            {STARTS.map((name) => (
+              <option key={name} value={name}>
+                {name === 'auto' ? w.auto : name === 'zeros' ? w.zeros : name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <Together {...controls} />
+      <div class="figure two">
+        {sessions.map((session, at) => {
+          const [ready, frame] = [session.ready.value, session.frame.value];
+          return (
+            <figure key={at}>
+              <figcaption>
+                {names[at]} · {w.meanCost} <b>{figure(frame?.training.cost)}</b>
+              </figcaption>
+              {ready && frame && <Arrives ready={ready} frame={frame} label={`‖δ‖, ${names[at]}`} floor={-9} />}
+              <Trouble session={session} />
+            </figure>
+          );
+        })}
+      </div>
+      <Costs
+        label={w.meanCost}
+        across={w.epoch}
+        traces={traces.map((trace, at) => ({ ...trace, name: names[at] ?? '' }))}
+        height={180}
+      />
+      <Elsewhere subject={subjects[1] as Subject} />
+    </>
+  );
+}
