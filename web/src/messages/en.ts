@@ -6,6 +6,7 @@ export const en = {
   lesson,
   title: 'deltarule',
   toContent: 'Skip to content',
+  manual: 'Manual',
   runs: 'Runs',
   theme: 'Theme',
   themeAuto: 'As the system',
