@@ -9,53 +9,68 @@ const TOLERANCE: f64 = 0.01;
 /// Below this, a number is what rounding left of zero.
 const NOTHING: f64 = 1e-6;
 
+/// Stands for what a clock has measured.
+const TIME: &str = "TIME";
+
 /// Units of what a clock measures.
 const CLOCK: [&str; 11] =
     ["ns", "µs", "ms", "s", "min", "h", "rows/s", "steps/s", "samples/s", "GFLOP/s", "GB/s"];
 
-/// The first line of `shown` that is not what was printed, with both: `None` where all is.
+/// What may stand between a large number and its unit.
+const SCALES: [&str; 2] = ["million", "billion"];
+
+/// The first place where `shown` is not what was printed, with both: `None` where all is.
+///
+/// Line breaks say nothing: where a sentence is broken hangs on how long the time in it is.
 pub fn difference(shown: &str, printed: &str) -> Option<String> {
-    let (shown, printed) = (lines(shown), lines(printed));
-    for (one, other) in shown.iter().zip(&printed) {
-        if !is_same(one, other) {
-            return Some(format!("shown:   {one}\nprinted: {other}"));
-        }
+    let (ours, theirs) = (tokens(shown), tokens(printed));
+    let same = ours.iter().zip(&theirs).take_while(|(one, other)| is_same_token(&one.text, &other.text));
+    let at = same.count();
+    if at == ours.len() && at == theirs.len() {
+        return None;
     }
-    match (shown.get(printed.len()), printed.get(shown.len())) {
-        (Some(more), _) => Some(format!("shown:   {more}\nprinted: nothing more")),
-        (_, Some(more)) => Some(format!("shown:   nothing more\nprinted: {more}")),
-        (None, None) => None,
-    }
+    let line = |text: &str, tokens: &[Token]| {
+        let token = tokens.get(at).and_then(|token| text.lines().nth(token.line));
+        token.unwrap_or("nothing more").to_owned()
+    };
+    Some(format!("shown:   {}\nprinted: {}", line(shown, &ours), line(printed, &theirs)))
 }
 
-/// Lines that say something.
-fn lines(text: &str) -> Vec<&str> {
-    text.lines().filter(|line| !line.trim().is_empty()).collect()
-}
-
-fn is_same(shown: &str, printed: &str) -> bool {
-    let (shown, printed) = (tokens(shown), tokens(printed));
-    shown.len() == printed.len() && shown.iter().zip(&printed).all(|(one, other)| is_same_token(one, other))
+/// A word or number, and the line that it stands in, from 0.
+struct Token {
+    text: String,
+    line: usize,
 }
 
 /// Words and numbers; a span of time or a speed is one token, whatever its numbers.
-fn tokens(line: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = Vec::new();
-    for word in line.split_whitespace() {
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    let words = text
+        .lines()
+        .enumerate()
+        .flat_map(|(line, text)| text.split_whitespace().map(move |word| (line, word)));
+    for (line, word) in words {
         let bare = word.trim_end_matches([',', '.', ';', ':', ')']);
-        let after_number = tokens.last().is_some_and(|last| number(last).is_some());
-        if CLOCK.contains(&bare) && after_number {
-            tokens.pop();
-            // `3 min 20 s` is one span.
-            if tokens.last().is_some_and(|last| last == "TIME") {
-                continue;
+        match CLOCK.contains(&bare).then(|| measured(&tokens)).flatten() {
+            Some(from) => {
+                let line = tokens[from].line;
+                tokens.truncate(from);
+                // `3 min 20 s` is one span.
+                if tokens.last().is_none_or(|last| last.text != TIME) {
+                    tokens.push(Token { text: TIME.into(), line });
+                }
             }
-            tokens.push("TIME".into());
-        } else {
-            tokens.push(word.to_owned());
+            None => tokens.push(Token { text: word.to_owned(), line }),
         }
     }
     tokens
+}
+
+/// Where the number begins that the last tokens are: `20`, or `1.9 million`.
+fn measured(tokens: &[Token]) -> Option<usize> {
+    let scaled = tokens.last().is_some_and(|last| SCALES.contains(&last.text.as_str()));
+    let from = tokens.len().checked_sub(if scaled { 2 } else { 1 })?;
+    number(&tokens[from].text).map(|_| from)
 }
 
 fn is_same_token(shown: &str, printed: &str) -> bool {
@@ -95,6 +110,24 @@ mod tests {
         assert_eq!(difference(shown, printed), None);
         let fewer = printed.replace("46", "40");
         assert!(difference(shown, &fewer).is_some_and(|said| said.contains("40 epochs")));
+    }
+
+    #[test]
+    fn a_speed_in_millions_is_a_speed() {
+        let shown = "3 parameters, 200 epochs in 12.8 ms, 1.9 million rows/s";
+        assert_eq!(difference(shown, "3 parameters, 200 epochs in 1.1 s, 799,000 rows/s"), None);
+        assert!(difference(shown, "3 parameters, 200 epochs in 1.1 s, fast").is_some());
+        assert!(difference("a million rows/s", "two million rows/s").is_some(), "no number");
+    }
+
+    #[test]
+    fn a_longer_time_may_break_the_line_elsewhere() {
+        assert_eq!(
+            difference("of the seeds; 2.3 s in\nall\nnext", "of the seeds; 1 min 20 s\nin all\nnext"),
+            None
+        );
+        let told = difference("in\nall", "in\nsome").unwrap();
+        assert_eq!(told, "shown:   all\nprinted: some");
     }
 
     #[test]
