@@ -62,7 +62,9 @@ pub fn build(
         let built = folder.join("book").join(&name);
         let page =
             std::fs::read_to_string(&built).with_context(|| format!("could not read {}", built.display()))?;
-        files.insert(name.clone(), page_of(&page, &name.to_string_lossy()).into_bytes());
+        let page = under_policy(&page_of(&page, &name.to_string_lossy()));
+        let page = page.with_context(|| built.display().to_string())?;
+        files.insert(name.clone(), page.into_bytes());
     }
     let root = steps.root().to_owned();
     for picture in PICTURES.iter().map(|name| root.join(name)).chain(own_pictures(&source.join("src"))?) {
@@ -84,7 +86,7 @@ fn check_links(files: &Files) -> Result<()> {
     for (name, page) in files.iter().filter(|(name, _)| name.extension().is_some_and(|end| end == "html")) {
         let page = String::from_utf8_lossy(page);
         for link in values(&page, "href").chain(values(&page, "src")) {
-            if link.starts_with("https://") || link.starts_with('/') {
+            if ["https://", "data:", "/"].iter().any(|start| link.starts_with(start)) {
                 continue;
             }
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
@@ -137,6 +139,23 @@ fn page_of(page: &str, name: &str) -> String {
         whole.push_str(&format!("href=\"{REPOSITORY}/{link}\"{rest}"));
     }
     whole
+}
+
+/// A page that the server's policy lets through, which knows no style of an element's own and no script. What may have to be
+/// scrolled is reached by keyboard.
+fn under_policy(page: &str) -> Result<String> {
+    let mut page = page
+        .replace("<pre>", "<pre tabindex=\"0\">")
+        .replace("<div class=\"table-wrapper\">", "<div class=\"table-wrapper\" tabindex=\"0\">");
+    for side in ["left", "center", "right"] {
+        page = page.replace(&format!("style=\"text-align: {side}\""), &format!("class=\"{side}\""));
+    }
+    for forbidden in [" style=\"", "<style", "<script"] {
+        if let Some((before, _)) = page.split_once(forbidden) {
+            bail!("line {}: the server's policy forbids {forbidden}", before.lines().count());
+        }
+    }
+    Ok(page)
 }
 
 /// The page's colours, the dark ones where the system asks for them: without a script nobody else can.
@@ -194,6 +213,17 @@ mod tests {
             "<a aria-current=\"page\" href=\"a.html\">A</a> <a href=\"{REPOSITORY}/bench/README.md#x\">b</a>!"
         );
         assert_eq!(page, expected);
+    }
+
+    #[test]
+    fn a_page_has_nothing_that_the_policy_forbids() {
+        let page = "<pre><code>a</code></pre><td style=\"text-align: right\">1</td>";
+        let expected = "<pre tabindex=\"0\"><code>a</code></pre><td class=\"right\">1</td>";
+        assert_eq!(under_policy(page).unwrap(), expected);
+        for forbidden in ["<p style=\"color: red\">", "<script>", "<style>"] {
+            let error = under_policy(&format!("<h1>\n{forbidden}")).unwrap_err().to_string();
+            assert!(error.starts_with("line 2: "), "{error}");
+        }
     }
 
     #[test]
