@@ -1,7 +1,7 @@
 //! Whether a program printed what the manual shows.
 //!
-//! Words have to be the same. Numbers may differ in what another instruction set's rounding does to a trained network; what a clock
-//! has measured may be any number.
+//! Words have to be the same. Numbers may differ by a share, which leaves room for libraries of other versions; what a clock has
+//! measured may be any number.
 
 /// How far apart two numbers may be, as a share of the larger.
 const TOLERANCE: f64 = 0.01;
@@ -88,7 +88,7 @@ fn is_same_token(shown: &str, printed: &str) -> bool {
 
 /// A SHA-256, which says of two files whether they are the same to the bit, and so hangs on every last digit.
 fn is_digest(word: &str) -> bool {
-    let bare = word.trim_matches(|c: char| "\",".contains(c));
+    let bare = word.trim_matches(|c: char| "\",;".contains(c));
     bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

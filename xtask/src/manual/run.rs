@@ -62,8 +62,9 @@ impl Shop {
             std::fs::remove_dir_all(folder)
                 .with_context(|| format!("could not empty {}", folder.display()))?;
         }
-        std::fs::create_dir_all(&programs)
-            .with_context(|| format!("could not make {}", programs.display()))?;
+        for made in [&programs, &places] {
+            std::fs::create_dir_all(made).with_context(|| format!("could not make {}", made.display()))?;
+        }
         std::os::unix::fs::symlink(program, programs.join("deltarule"))
             .context("could not link the program")?;
         // Whatever opens a browser asks for this one first, which shows nothing.
@@ -112,6 +113,15 @@ impl Shop {
             }
         }
         Ok(differences)
+    }
+
+    /// What the program computes with.
+    pub fn instruction_set(&self) -> Result<String> {
+        let script = "deltarule --quiet bench --case xor --steps 1 --json";
+        let printed = self.shell(&self.places, script, 0)?;
+        let said: serde_json::Value = serde_json::from_str(&printed).context("bench: expected JSON")?;
+        let name = said[0]["instruction_set"].as_str().context("bench names no instruction set")?;
+        Ok(name.to_owned())
     }
 
     /// Runs one block. Gives what it printed, if it is one that prints.
