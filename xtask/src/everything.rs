@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::steps::Steps;
-use crate::{accept, bench, faults, features, instructions, machine, python, web};
+use crate::{accept, bench, faults, features, instructions, machine, manual, python, web};
 
 /// Runs everything, ending at the first step that fails.
 pub fn test(steps: &mut Steps) -> Result<()> {
@@ -27,6 +27,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     faults::slice(steps)?;
     python::test(steps)?;
     web::test(steps)?;
+    manual::test(steps)?;
     packages(steps)?;
     accept::run_quick(steps)?;
     bench::slice(steps)?;

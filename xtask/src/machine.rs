@@ -30,6 +30,9 @@ const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")]
 /// The version of cargo-deny that is built when there is none; the newest that Rust 1.95 compiles.
 const DENY_VERSION: &str = "0.20.2";
 
+/// The version of mdBook that is built when there is none; the newest that Rust 1.95 compiles.
+const MDBOOK_VERSION: &str = "0.5.4";
+
 /// The version of Node.js that vite 7 asks for.
 const NODE_VERSION: (u32, u32) = (20, 19);
 
@@ -104,20 +107,29 @@ fn install(steps: &mut Steps, missing: &[&str]) -> Result<()> {
 
 /// Where cargo-deny lies; built first where it is missing, which takes minutes, once.
 pub fn cargo_deny(steps: &mut Steps) -> Result<PathBuf> {
-    let wanted = format!("cargo-deny {DENY_VERSION}");
+    tool(steps, "cargo-deny", &format!("cargo-deny {DENY_VERSION}"), DENY_VERSION, &[])
+}
+
+/// Where mdBook lies, built first as well. It only has to build: watching, serving and searching are left out.
+pub fn mdbook(steps: &mut Steps) -> Result<PathBuf> {
+    tool(steps, "mdbook", &format!("mdbook v{MDBOOK_VERSION}"), MDBOOK_VERSION, &["--no-default-features"])
+}
+
+/// A program from crates.io of which `--version` says `wanted`.
+fn tool(steps: &mut Steps, name: &str, wanted: &str, version: &str, words: &[&str]) -> Result<PathBuf> {
     let tools = steps.target().join("tools");
-    let own = tools.join("bin").join("cargo-deny");
-    for path in [PathBuf::from("cargo-deny"), own.clone()] {
+    let own = tools.join("bin").join(name);
+    for path in [PathBuf::from(name), own.clone()] {
         let said = Command::new(&path).arg("--version").stderr(Stdio::null()).output();
         if said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim() == wanted) {
             return Ok(path);
         }
     }
     let mut command = steps.cargo(&["install", "--locked", "--profile", "dev", "--force"]);
-    command.arg(format!("cargo-deny@{DENY_VERSION}")).arg("--root").arg(&tools);
+    command.args(words).arg(format!("{name}@{version}")).arg("--root").arg(&tools);
     // It runs for a second, so what counts is the time to compile it: no optimization, no debugging information.
     command.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_TARGET_DIR", tools.join("build"));
-    steps.run("build cargo-deny", command)?;
+    steps.run(&format!("build {name}"), command)?;
     Ok(own)
 }
 

@@ -11,8 +11,10 @@ mod bench;
 mod everything;
 mod faults;
 mod features;
+mod folder;
 mod instructions;
 mod machine;
+mod manual;
 mod python;
 mod steps;
 mod tally;
@@ -38,6 +40,7 @@ Usage: cargo xtask COMMAND
   instructions      how many instructions some kernels take, beside what is expected; --write changes what is
   python            the Python package: its wheel, its style and types, its tests
   web [--write]     the page: its style, types and tests, and the page in a browser; --write puts its build into the server
+  manual [--write]  the manual: its blocks run, what they print, the book; --write writes outputs and book anew
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -55,6 +58,8 @@ fn main() -> ExitCode {
         ["python"] => python::test(&mut steps),
         ["web"] => web::test(&mut steps),
         ["web", "--write"] => web::write(&mut steps),
+        ["manual"] => manual::test(&mut steps),
+        ["manual", "--write"] => manual::write(&mut steps),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -41,9 +41,14 @@ fn is_current(wanted: &Path, installed: &Path) -> Result<bool> {
     Ok(std::fs::read(installed).is_ok_and(|installed| installed == text))
 }
 
-/// The package's wheel into a fresh environment; its style, its types, its tests.
-pub fn test(steps: &mut Steps) -> Result<()> {
-    let package = std::path::absolute(steps.root().join("crates/python")).context("no current folder")?;
+/// The interpreter of an environment that has the package and what its tests need.
+pub fn installed(steps: &mut Steps) -> Result<PathBuf> {
+    Ok(install(steps)?.0)
+}
+
+/// The interpreter, and the wheel that was built and installed.
+fn install(steps: &mut Steps) -> Result<(PathBuf, PathBuf)> {
+    let package = package(steps)?;
     // PyTorch is most of it, and stands alone so that everything else can be installed without.
     let wanted = ["requirements-test.txt", "requirements-torch.txt"].map(|file| package.join(file));
     let python = environment(steps, "python-venv", &wanted)?;
@@ -52,6 +57,17 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     command.args(["install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"]);
     command.arg(&wheel);
     steps.run("install the wheel", command)?;
+    Ok((python, wheel))
+}
+
+fn package(steps: &Steps) -> Result<PathBuf> {
+    std::path::absolute(steps.root().join("crates/python")).context("no current folder")
+}
+
+/// The package's wheel into a fresh environment; its style, its types, its tests.
+pub fn test(steps: &mut Steps) -> Result<()> {
+    let package = package(steps)?;
+    let (python, wheel) = install(steps)?;
     for (name, program, words) in [
         ("style of the Python package", "ruff", &["check", "."][..]),
         ("layout of the Python package", "ruff", &["format", "--check", "."]),

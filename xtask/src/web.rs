@@ -1,13 +1,12 @@
 //! The page: its style, types and tests, its build beside the one that the server embeds, and the page in a real browser.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine;
 use crate::steps::Steps;
+use crate::{folder, machine};
 
 /// What draws the page in the tests, and the letters of both languages.
 const FILES: [(&str, &str); 2] = [
@@ -28,8 +27,8 @@ pub fn test(steps: &mut Steps) -> Result<()> {
         "the page that the server embeds",
         &format!("diff -r web/dist {}", embedded.display()),
         |_| {
-            let (built, own) = (files(&built)?, files(&embedded)?);
-            if let Some(file) = differing(&built, &own).first() {
+            let (built, own) = (folder::files(&built)?, folder::files(&embedded)?);
+            if let Some(file) = folder::differing(&built, &own).first() {
                 bail!(
                     "{}: not what web/ builds; write it anew with: cargo xtask web --write",
                     embedded.join(file).display()
@@ -50,17 +49,7 @@ pub fn write(steps: &mut Steps) -> Result<()> {
     install(steps)?;
     steps.run("build the page", npm(steps, &["run", "--silent", "build"]))?;
     let (built, embedded) = places(steps);
-    if embedded.exists() {
-        std::fs::remove_dir_all(&embedded)
-            .with_context(|| format!("could not empty {}", embedded.display()))?;
-    }
-    for (name, bytes) in files(&built)? {
-        let place = embedded.join(name);
-        let folder = place.parent().context("a file lies in a folder")?;
-        std::fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
-        std::fs::write(&place, bytes).with_context(|| format!("could not write {}", place.display()))?;
-    }
-    Ok(())
+    folder::replace(&embedded, &folder::files(&built)?)
 }
 
 /// What the lock file names, into `web/node_modules`, unless it is there.
@@ -90,60 +79,4 @@ fn npm(steps: &Steps, words: &[&str]) -> Command {
 /// Where the page is built, and where the server embeds it.
 fn places(steps: &Steps) -> (PathBuf, PathBuf) {
     (steps.root().join("web/dist"), steps.root().join("crates/server/page"))
-}
-
-/// All files below a folder, by their path in it.
-fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(inner) = folders.pop() {
-        let place = folder.join(&inner);
-        for entry in place.read_dir().with_context(|| format!("could not read {}", place.display()))? {
-            let entry = entry?;
-            let path = inner.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = std::fs::read(entry.path())
-                    .with_context(|| format!("could not read {}", path.display()))?;
-                found.insert(path, bytes);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The files that only one of both has, or that are not the same.
-fn differing<'a>(
-    one: &'a BTreeMap<PathBuf, Vec<u8>>,
-    other: &'a BTreeMap<PathBuf, Vec<u8>>,
-) -> Vec<&'a PathBuf> {
-    let mut names: Vec<_> =
-        one.keys().chain(other.keys()).filter(|name| one.get(*name) != other.get(*name)).collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_is_missing_new_or_changed_differs() {
-        let page = |files: &[(&str, &str)]| -> BTreeMap<PathBuf, Vec<u8>> {
-            files.iter().map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec())).collect()
-        };
-        let one = page(&[("index.html", "a"), ("app.js", "b"), ("app.css", "c")]);
-        let other = page(&[("index.html", "a"), ("app.js", "B"), ("font", "d")]);
-        let names = ["app.css", "app.js", "font"].map(PathBuf::from);
-        assert_eq!(differing(&one, &other), names.iter().collect::<Vec<_>>());
-        assert!(differing(&one, &one).is_empty());
-    }
-
-    #[test]
-    fn files_of_folders_in_folders_are_found() {
-        let found = files(&crate::workspace_root().join("xtask")).unwrap();
-        assert!(found.contains_key(Path::new("src/web.rs")) && found.contains_key(Path::new("Cargo.toml")));
-    }
 }

@@ -172,6 +172,29 @@ fn strangers_are_turned_away_and_every_answer_is_locked_up() {
 }
 
 #[test]
+fn the_manual_is_at_hand_with_its_types_and_under_the_same_policy() {
+    let place = tempfile::tempdir().unwrap();
+    let address = serve(place.path());
+    for (path, kind, words) in [
+        ("/manual/", "text/html; charset=utf-8", "The manual"),
+        ("/manual/tutorial.html", "text/html; charset=utf-8", "deltarule train"),
+        ("/manual/manual.css", "text/css; charset=utf-8", "prefers-color-scheme"),
+        ("/manual/gradient_flow.svg", "image/svg+xml", "<svg"),
+    ] {
+        let (head, body) = get(address, path);
+        assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+        assert!(head.contains(&format!("content-type: {kind}\r\n")), "{path}: {head}");
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{path}: {head}");
+        assert!(body.contains(words), "{path} has no {words}");
+    }
+    let (head, _) = get(address, "/manual");
+    assert!(head.starts_with("http/1.1 308") && head.contains("location: /manual/\r\n"), "{head}");
+    for path in ["/manual/none.html", "/manual/../index.html", "/manual/index.html/", "/manual//index.html"] {
+        assert!(get(address, path).0.starts_with("http/1.1 404"), "{path}");
+    }
+}
+
+#[test]
 fn nothing_outside_the_runs_is_read() {
     let place = tempfile::tempdir().unwrap();
     write(&place.path().join("secret"), "{\"time\":\"1\",\"event\":\"a\"}\n");

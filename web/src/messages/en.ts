@@ -10,6 +10,7 @@ export const en = {
   explain,
   evaluation,
   toContent: 'Skip to content',
+  manual: 'Manual',
   runs: 'Runs',
   theme: 'Theme',
   themeAuto: 'As the system',

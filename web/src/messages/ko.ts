@@ -11,6 +11,7 @@ export const ko: Messages = {
   explain,
   evaluation,
   toContent: '본문으로 건너뛰기',
+  manual: '설명서',
   runs: '실행 목록',
   theme: '테마',
   themeAuto: '시스템 설정',

@@ -35,6 +35,9 @@ export function Shell({ children }: { children: ComponentChildren }) {
           )}
         </nav>
         <div class="bar-end">
+          <a href="/manual/" target="_blank" rel="noopener">
+            {w.manual}
+          </a>
           <select
             aria-label={w.theme}
             value={theme.value}

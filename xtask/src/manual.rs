@@ -1,0 +1,125 @@
+//! The manual: every block of every chapter run, what it prints beside what is shown, and the book beside the one that the
+//! server embeds.
+
+mod book;
+mod chapter;
+mod outcome;
+mod run;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use self::book::Files;
+use self::chapter::Line;
+use self::run::{Difference, Edit, Mend, Shop};
+use crate::steps::Steps;
+use crate::{folder, machine, python};
+
+/// The file that says which instruction set the outputs were written with. The last bits of a training hang on it, and after some
+/// thousand steps so do the figures, and which of two remedies comes first.
+const WRITTEN_WITH: &str = "docs/manual/instruction_set";
+
+/// Runs the blocks and compares.
+///
+/// What is printed is compared where the outputs were written with this machine's instruction set. Elsewhere blocks have to run
+/// and to exit as they say.
+pub fn test(steps: &mut Steps) -> Result<()> {
+    let shop = shop(steps)?;
+    let chapters = read(steps.root())?;
+    let written_with = std::fs::read_to_string(steps.root().join(WRITTEN_WITH))
+        .with_context(|| format!("could not read {WRITTEN_WITH}"))?;
+    let own = shop.instruction_set()?;
+    let compares = written_with.trim() == own;
+    if !compares {
+        println!("    outputs were written with {}, this is {own}: not compared", written_with.trim());
+    }
+    for (name, lines) in &chapters {
+        let blocks = chapter::blocks(lines)?;
+        steps.check(&format!("manual: {name}"), &format!("{} blocks", blocks.len()), |_| {
+            let differences = shop.run(name, &blocks)?;
+            if let Some(first) = differences.first().filter(|_| compares) {
+                bail!("{}\nwrite what is printed with: cargo xtask manual --write", first.told);
+            }
+            Ok(())
+        })?;
+    }
+    let built = build(steps, &chapters)?;
+    let embedded = embedded(steps);
+    steps.check("the manual that the server embeds", &embedded.display().to_string(), |_| {
+        if let Some(file) = folder::differing(&built, &folder::files(&embedded)?).first() {
+            bail!(
+                "{}: not what docs/manual builds; write it anew with: cargo xtask manual --write",
+                embedded.join(file).display()
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Writes what blocks print into the chapters, and the book to where the server embeds it.
+pub fn write(steps: &mut Steps) -> Result<()> {
+    let shop = shop(steps)?;
+    let root = steps.root().to_owned();
+    let mut edits: BTreeMap<PathBuf, Vec<Edit>> = BTreeMap::new();
+    for (name, lines) in &read(&root)? {
+        let blocks = chapter::blocks(lines)?;
+        steps.check(&format!("manual: {name}"), &format!("{} blocks", blocks.len()), |_| {
+            for Difference { file, mend, .. } in shop.run(name, &blocks)? {
+                match mend {
+                    Mend::Edit(edit) => edits.entry(file).or_default().push(edit),
+                    Mend::Figure(drawn) => book::write(&root.join(file), drawn.as_bytes())?,
+                }
+            }
+            Ok(())
+        })?;
+    }
+    book::write(&root.join(WRITTEN_WITH), format!("{}\n", shop.instruction_set()?).as_bytes())?;
+    for (file, edits) in edits {
+        let file = root.join(file);
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))?;
+        book::write(&file, run::edited(&text, &edits).as_bytes())?;
+    }
+    let chapters = read(&root)?;
+    let built = build(steps, &chapters)?;
+    folder::replace(&embedded(steps), &built)
+}
+
+/// Each chapter's name and lines.
+fn read(root: &Path) -> Result<Vec<(String, Vec<Line>)>> {
+    let source = Path::new("docs/manual/src");
+    let summary = root.join(source).join("SUMMARY.md");
+    let summary =
+        std::fs::read_to_string(&summary).with_context(|| format!("could not read {}", summary.display()))?;
+    let names = book::chapters(&summary);
+    ensure!(!names.is_empty(), "SUMMARY.md: expected chapters, got none");
+    names
+        .into_iter()
+        .map(|name| {
+            let lines = chapter::read(root, &source.join(format!("{name}.md")))?;
+            Ok((name, lines))
+        })
+        .collect()
+}
+
+/// What blocks are run with: the program, and the Python that has the package.
+fn shop(steps: &mut Steps) -> Result<Shop> {
+    steps.run("build the program", steps.cargo(&["build", "--package", "deltarule-cli"]))?;
+    let python = python::installed(steps)?;
+    let target = std::path::absolute(steps.target()).context("no current folder")?;
+    let root = steps.root().to_owned();
+    Shop::new(&root, &target.join("manual/run"), &target.join("debug/deltarule"), &python)
+}
+
+fn build(steps: &mut Steps, chapters: &[(String, Vec<Line>)]) -> Result<Files> {
+    let mdbook = machine::mdbook(steps)?;
+    let folder = std::path::absolute(steps.target()).context("no current folder")?.join("manual/book");
+    book::build(steps, &mdbook, &folder, chapters)
+}
+
+/// Where the server embeds the book.
+fn embedded(steps: &Steps) -> PathBuf {
+    steps.root().join("crates/server/manual")
+}
