@@ -40,7 +40,7 @@ Usage: cargo xtask COMMAND
   instructions      how many instructions some kernels take, beside what is expected; --write changes what is
   python            the Python package: its wheel, its style and types, its tests
   web [--write]     the page: its style, types and tests, and the page in a browser; --write puts its build into the server
-  manual [--write]  the manual: its blocks run, what they print, the book; --write writes outputs and book anew
+  manual            the manual: its blocks run, and what they print; --write writes that anew, and --book the book alone
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         ["web"] => web::test(&mut steps),
         ["web", "--write"] => web::write(&mut steps),
         ["manual"] => manual::test(&mut steps),
+        ["manual", "--book"] => manual::write_book(&mut steps),
         ["manual", "--write"] => manual::write(&mut steps),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {

@@ -21,6 +21,10 @@ use crate::{folder, machine, python};
 /// thousand steps so do the figures, and which of two remedies comes first.
 const WRITTEN_WITH: &str = "docs/manual/instruction_set";
 
+/// Digests of what the embedded book was built from, and of the book: so that a test can tell that it is stale without building
+/// mdBook first, which takes minutes.
+const BUILT_FROM: &str = "docs/manual/built_from";
+
 /// Runs the blocks and compares.
 ///
 /// What is printed is compared where the outputs were written with this machine's instruction set. Elsewhere blocks have to run
@@ -45,17 +49,26 @@ pub fn test(steps: &mut Steps) -> Result<()> {
             Ok(())
         })?;
     }
-    let built = build(steps, &chapters)?;
-    let embedded = embedded(steps);
-    steps.check("the manual that the server embeds", &embedded.display().to_string(), |_| {
-        if let Some(file) = folder::differing(&built, &folder::files(&embedded)?).first() {
-            bail!(
-                "{}: not what docs/manual builds; write it anew with: cargo xtask manual --write",
-                embedded.join(file).display()
-            );
-        }
+    let made = book::sources(steps.root(), &chapters)?;
+    steps.check("the manual that the server embeds", &embedded(steps).display().to_string(), |steps| {
+        let recorded = std::fs::read_to_string(steps.root().join(BUILT_FROM))
+            .with_context(|| format!("could not read {BUILT_FROM}"))?;
+        let stands = book::digest(&folder::files(&embedded(steps))?);
+        ensure!(
+            recorded.trim() == format!("{} {stands}", book::digest(&made)),
+            "{BUILT_FROM}: the embedded book is of other sources; write it anew with: cargo xtask manual --book"
+        );
         Ok(())
     })
+}
+
+/// Builds the book of the chapters as they stand, and puts it where the server embeds it.
+pub fn write_book(steps: &mut Steps) -> Result<()> {
+    let chapters = read(steps.root())?;
+    let built = build(steps, &chapters)?;
+    folder::replace(&embedded(steps), &built)?;
+    let digests = [book::digest(&book::sources(steps.root(), &chapters)?), book::digest(&built)];
+    book::write(&steps.root().join(BUILT_FROM), format!("{}\n", digests.join(" ")).as_bytes())
 }
 
 /// Writes what blocks print into the chapters, and the book to where the server embeds it.
@@ -82,9 +95,7 @@ pub fn write(steps: &mut Steps) -> Result<()> {
             std::fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))?;
         book::write(&file, run::edited(&text, &edits).as_bytes())?;
     }
-    let chapters = read(&root)?;
-    let built = build(steps, &chapters)?;
-    folder::replace(&embedded(steps), &built)
+    write_book(steps)
 }
 
 /// Each chapter's name and lines.

@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn serve(runs: &Path) -> (SocketAddr, String) {
     let dashboard =
         Dashboard::bind(&Options { runs: runs.to_owned(), address: "127.0.0.1:0".parse().unwrap() }).unwrap();
-    let (address, url) = (dashboard.address(), dashboard.url());
-    let token = url.split_once("#token=").unwrap().1.to_owned();
+    let (address, url) = (dashboard.address(), dashboard.url("/"));
+    let token = url.split_once("#/?token=").unwrap().1.to_owned();
     std::thread::spawn(move || dashboard.serve());
     (address, token)
 }

@@ -80,6 +80,38 @@ pub fn build(
     Ok(files)
 }
 
+/// All that [`build`] makes the book of, but mdBook itself.
+pub fn sources(root: &Path, chapters: &[(String, Vec<Line>)]) -> Result<Files> {
+    let source = root.join("docs/manual");
+    let mut files = Files::new();
+    for (name, lines) in chapters {
+        files.insert(PathBuf::from(name), markdown(lines).into_bytes());
+    }
+    let named =
+        ["book.toml", "theme/index.hbs", "theme/manual.css", "src/SUMMARY.md"].map(|name| source.join(name));
+    let pictures = PICTURES.iter().map(|name| root.join(name)).chain(own_pictures(&source.join("src"))?);
+    for file in named.into_iter().chain(pictures).chain([root.join("web/src/style/tokens.css")]) {
+        let name = file.file_name().context("a source is a file")?.into();
+        files.insert(name, bytes(&file)?);
+    }
+    Ok(files)
+}
+
+/// A digest of files and their names: FNV-1a of 64 bits (Fowler, Noll and Vo), which tells an edit from none.
+pub fn digest(files: &Files) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |bytes: &[u8]| {
+        for &byte in bytes.iter().chain(&[0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for (name, bytes) in files {
+        take(name.to_string_lossy().as_bytes());
+        take(bytes);
+    }
+    format!("{hash:016x}")
+}
+
 /// Links to a page, an anchor or a file that the book doesn't have are errors.
 fn check_links(files: &Files) -> Result<()> {
     let mut broken = Vec::new();
@@ -199,6 +231,19 @@ pub fn write(file: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edit_changes_the_digest() {
+        let of = |files: &[(&str, &str)]| {
+            digest(
+                &files.iter().map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec())).collect(),
+            )
+        };
+        assert_eq!(of(&[("a", "b")]), of(&[("a", "b")]));
+        let others =
+            [of(&[]), of(&[("a", "c")]), of(&[("b", "b")]), of(&[("a", "b"), ("c", "")]), of(&[("ab", "")])];
+        assert!(others.iter().all(|other| *other != of(&[("a", "b")])), "{others:?}");
+    }
 
     #[test]
     fn chapters_are_those_of_the_summary() {
