@@ -27,7 +27,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     faults::slice(steps)?;
     python::test(steps)?;
     web::test(steps)?;
-    manual::test(steps)?;
+    manual::test(steps, manual::Outputs::LeftAlone)?;
     packages(steps)?;
     accept::run_quick(steps)?;
     bench::slice(steps)?;

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         ["python"] => python::test(&mut steps),
         ["web"] => web::test(&mut steps),
         ["web", "--write"] => web::write(&mut steps),
-        ["manual"] => manual::test(&mut steps),
+        ["manual"] => manual::test(&mut steps, manual::Outputs::Compared),
         ["manual", "--book"] => manual::write_book(&mut steps),
         ["manual", "--write"] => manual::write(&mut steps),
         ["settings"] => everything::write_settings_page(&mut steps),
