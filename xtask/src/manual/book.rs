@@ -184,7 +184,7 @@ fn under_policy(page: &str) -> Result<String> {
     }
     for forbidden in [" style=\"", "<style", "<script"] {
         if let Some((before, _)) = page.split_once(forbidden) {
-            bail!("line {}: the server's policy forbids {forbidden}", before.lines().count());
+            bail!("line {}: the server's policy forbids {forbidden}", before.matches('\n').count() + 1);
         }
     }
     Ok(page)

@@ -202,7 +202,8 @@ fn answered(said: impl BufRead) -> Result<()> {
         let host = address.split('/').next().unwrap_or(address);
         let mut stream = TcpStream::connect(host).with_context(|| format!("{host} does not answer"))?;
         stream.set_read_timeout(Some(Duration::from_secs(PATIENCE))).context("no time limit")?;
-        write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").context("asking")?;
+        let asked = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(asked.as_bytes()).with_context(|| format!("could not ask {host}"))?;
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).context("the answer is no text")?;
         ensure!(status.starts_with("HTTP/1.1 200"), "{host}: expected 200, got {status}");
@@ -292,7 +293,8 @@ mod tests {
         let answer = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut asked = BufReader::new(stream.try_clone().unwrap());
-            asked.read_line(&mut String::new()).unwrap();
+            let mut line = String::new();
+            while asked.read_line(&mut line).unwrap() > "\r\n".len() {}
             write!(stream, "HTTP/1.1 200 OK\r\n\r\n").unwrap();
         });
         run("serves", &format!("```sh,serves\necho http://127.0.0.1:{port}/#/; sleep 60\n```")).unwrap();
