@@ -70,13 +70,12 @@ describe('take', () => {
     expect(part.controls).toHaveLength(1);
     expect(part.failure).toBeNull();
   });
-  it('takes 100,000 events in well under a second', () => {
+  it('takes 100,000 events', () => {
     const batch = [started('model')];
     for (let n = 1; n <= 100_000; n++) batch.push(epoch(n, 1 / n));
-    const begin = performance.now();
-    const account = take(empty(), batch);
-    expect(account.parts[0]?.series.get('cost')?.value.length).toBe(100_000);
-    expect(performance.now() - begin).toBeLessThan(2000);
+    const series = take(empty(), batch).parts[0]?.series.get('cost');
+    expect(series?.value.length).toBe(100_000);
+    expect(series?.value.values[99_999]).toBe(1e-5);
   });
 });
 

@@ -44,7 +44,7 @@ fn the_page_is_served_with_the_runs() {
     assert!(get(address, "/").contains("<title>"));
     let runs = get(address, "/api/v1/runs");
     assert!(runs.contains("\"first\"") && runs.contains("\"finished\""), "{runs}");
-    interrupt(&child);
+    child.kill().unwrap();
     child.wait().unwrap();
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::place::Place;
 
-const PAGES: [(&str, &[&str]); 16] = [
+const PAGES: [(&str, &[&str]); 17] = [
     ("deltarule", &["--help"]),
     ("train-short", &["train", "-h"]),
     ("train", &["train", "--help"]),
@@ -14,6 +14,7 @@ const PAGES: [(&str, &[&str]); 16] = [
     ("explain", &["explain", "--help"]),
     ("doctor", &["doctor", "--help"]),
     ("dashboard", &["dashboard", "--help"]),
+    ("report", &["report", "--help"]),
     ("check", &["check", "--help"]),
     ("bench", &["bench", "--help"]),
     ("datasets", &["datasets", "--help"]),

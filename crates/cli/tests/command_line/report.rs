@@ -41,12 +41,12 @@ fn a_run_becomes_one_page_that_asks_for_nothing() {
 #[test]
 fn rows_and_weights_are_those_asked_for() {
     let place = Place::with_model();
-    let asked = ["report", "first", "-o", "own.html", "--rows", "3,17", "--weights", "1,0,0", "layers.0.b,2"];
+    let asked = ["report", "first", "-o", "own.html", "--rows", "3,17", "--weights", "2,0,0", "layers.0.b,2"];
     place.run(asked).is_done();
     let data = embedded(&String::from_utf8(place.read("own.html")).unwrap());
     for row in ["3", "17"] {
         let key = format!("runs/first/explain?row={row}");
-        assert_eq!(data["answers"][&key], format!("{key}&parameter=layers.1.w,0,0"));
+        assert_eq!(data["answers"][&key], format!("{key}&parameter=layers.2.w,0,0"));
         let bias = &data["answers"][format!("{key}&parameter=layers.0.b,2")];
         assert_eq!(bias["ledger"]["symbol"], "∂C/∂b0[2]");
     }

@@ -34,7 +34,12 @@ export function ExplainView({ name }: { name: string }) {
         setProblem('');
         setExplained(answer);
       },
-      (error: Error) => current && setProblem(error.message),
+      (error: Error) => {
+        if (!current) return;
+        // What another row came to would stand under this one's name.
+        setExplained(null);
+        setProblem(error.message);
+      },
     );
     return () => {
       current = false;
