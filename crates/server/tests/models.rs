@@ -111,7 +111,7 @@ fn a_row_is_explained_as_the_library_does_it() {
     }
     let drawing = &told["drawing"];
     assert_eq!(drawing["parameter"], "layers.2.w,2,3");
-    assert_eq!(drawing["layers"][1]["gradients"][2][3], told["ledger"]["value"]);
+    assert_eq!(drawing["layers"][2]["gradients"][2][3], told["ledger"]["value"]);
     assert_eq!((&told["told"]["row"], &told["told"]["cost"]), (&17.into(), &told["cost"]));
     let bias = json(address, "circles/explain?row=17&parameter=layers.0.b,1");
     assert_eq!(bias["ledger"]["symbol"], "∂C/∂b0[1]");
