@@ -21,8 +21,8 @@ use super::training::Training;
 const SLICE: Duration = Duration::from_millis(5);
 /// Between two frames, at least: 60 a second.
 const FRAME: Duration = Duration::from_micros(16_600);
-/// Between two frames, at least, in times of what the last one took: so frames take a fifth of the time at most.
-const SHARE: u32 = 4;
+/// Between two frames, at least, in times of what the last one took: so frames take a quarter of the time at most.
+const SHARE: u32 = 3;
 /// Steps between two looks at the clock, at most.
 const STRIDE: u64 = 64;
 

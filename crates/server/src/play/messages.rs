@@ -270,6 +270,26 @@ pub struct PhaseTold {
     pub updated: Option<Vec<Updated>>,
 }
 
+impl PhaseTold {
+    /// With nothing of what it made; `place` is the shown row's in the batch.
+    pub fn of(now: Next, next: Next, step: u64, rows: Vec<u32>, place: usize) -> Self {
+        Self {
+            phase: now.phase,
+            layer: now.layer,
+            next,
+            step,
+            shown: rows.get(place).copied().unwrap_or(0),
+            rows,
+            z: None,
+            a: None,
+            delta: None,
+            cost: None,
+            gradients: None,
+            updated: None,
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub struct CostTold {
     /// The mean over the batch.

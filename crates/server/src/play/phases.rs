@@ -42,20 +42,7 @@ impl<F: Real> Training<'_, F> {
         let Next { phase, layer } = underway.next;
         let layers = self.network().layers().len();
         let next = underway.next.after(layers);
-        let mut told = PhaseTold {
-            phase,
-            layer,
-            next,
-            step: self.trainer.steps(),
-            shown: rows.get(place).copied().unwrap_or(0),
-            rows,
-            z: None,
-            a: None,
-            delta: None,
-            cost: None,
-            gradients: None,
-            updated: None,
-        };
+        let mut told = PhaseTold::of(underway.next, next, self.trainer.steps(), rows, place);
         let batch = underway.buffer.gather(self.pool, self.rows(), &underway.step.rows);
         match (phase, layer) {
             (PhaseName::Forward, Some(layer)) => {
