@@ -8,9 +8,10 @@ use anyhow::{Context, Result, bail};
 use crate::steps::Steps;
 use crate::{folder, machine};
 
-/// What draws the page in the tests, and the letters of both languages.
-const FILES: [(&str, &str); 2] = [
+/// What draws the page in the tests, and the letters of both languages: pictures are compared with kept ones.
+const FILES: [(&str, &str); 3] = [
     ("/usr/bin/chromium", "chromium"),
+    ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "fonts-dejavu-core"),
     ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "fonts-noto-cjk"),
 ];
 
