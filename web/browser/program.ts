@@ -103,7 +103,8 @@ export async function openPage(
     reducedMotion: 'reduce',
     ...options,
   });
-  context.setDefaultTimeout(15_000);
+  // Long, for machines that do other things as well: who waits in vain fails anyway.
+  context.setDefaultTimeout(40_000);
   const page = await context.newPage();
   const heard: string[] = [];
   page.on('pageerror', (error) => heard.push(error.message));

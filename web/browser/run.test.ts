@@ -32,8 +32,10 @@ describe('run', () => {
     const page = await openPage(browser, place, '/run/deep');
     await page.locator('.uplot canvas').first().waitFor();
     const epochs = place.events('deep').filter((event) => event.event === 'epoch') as { step: number; cost: number }[];
+    await expect
+      .poll(async () => (await table(page, 'Cost and validation')).length, { timeout: 30_000 })
+      .toBe(epochs.length);
     const curve = await table(page, 'Cost and validation');
-    expect(curve.length).toBe(epochs.length);
     epochs.forEach((epoch, at) => {
       expect(curve[at]?.[0]).toBe(epoch.step);
       expect(says(curve[at]?.[1] as number, epoch.cost), `${curve[at]} beside ${epoch.cost}`).toBe(true);
@@ -89,7 +91,9 @@ describe('run', () => {
     ] as const) {
       const page = await openPage(browser, place, `/run/${name}`);
       await page.locator('.uplot canvas').first().waitFor();
-      expect((await table(page, 'Cost and validation')).length).toBe(epochs);
+      await expect
+        .poll(async () => (await table(page, 'Cost and validation')).length, { timeout: 30_000 })
+        .toBe(epochs);
       await page.close();
     }
   });
@@ -139,7 +143,7 @@ describe('run', () => {
     // A lost connection is told in the console by the browser itself.
     const page = await openPage(browser, place, '/run/broken', { allowed: /ERR_|Failed to load resource/ });
     await page.locator('.uplot canvas').first().waitFor();
-    expect((await table(page, 'Cost and validation')).length).toBe(1);
+    await expect.poll(async () => (await table(page, 'Cost and validation')).length, { timeout: 30_000 }).toBe(1);
     const address = new URL(place.url).host;
     await place.stopServing();
     appendFileSync(events, `${lines.slice(first + 1).join('\n')}\n`);
