@@ -39,7 +39,14 @@ pub fn report(matches: &ArgMatches, console: &Console) -> Result<Outcome> {
 
 /// The page may not take the place of what it is made from.
 fn refuse_a_file_of_the_run(out: &Path, folder: &RunFolder) -> Result<()> {
-    let own = [folder.config(), folder.events(), folder.controls(), folder.checkpoint(), folder.model()];
+    let own = [
+        folder.config(),
+        folder.events(),
+        folder.controls(),
+        folder.checkpoint(),
+        folder.model(),
+        folder.diagnosis(),
+    ];
     let same = |other: &Path| matches!((out.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b);
     if own.iter().any(|own| same(own)) {
         bail!("--out {}: that is a file of the run; expected another; give another name", out.display());
