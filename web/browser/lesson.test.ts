@@ -45,6 +45,7 @@ describe('lesson', () => {
     for (const locale of ['en', 'ko']) {
       const { page } = await open(step, locale);
       expect(await page.locator('html').getAttribute('lang')).toBe(locale);
+      expect(await page.locator('.task.done').count(), 'a task that is done before the reader has begun').toBe(0);
       await isAccessible(page);
       await page.setViewportSize({ width: 360, height: 800 });
       await isAccessible(page);
@@ -69,6 +70,8 @@ describe('lesson', () => {
     expect(Math.abs(z - (layers[0]?.z?.[0] as number))).toBeLessThan(0.01);
     await page.locator('.formula-set [data-symbol="z"]').first().hover();
     expect(await page.locator('.formula-tip').textContent()).toContain('z =');
+    const hovered = numberIn(await page.locator('.formula-tip b').textContent());
+    expect(says(hovered, layers[0]?.z?.[0] as number)).toBe(true);
     // The keyboard lights the same symbol by its number in the list.
     await page.mouse.move(0, 0);
     await page.locator('[data-value="w1"]').focus();
@@ -86,6 +89,31 @@ describe('lesson', () => {
     expect(says(await value(page, 'gradient'), numberIn(await stored.textContent()))).toBe(true);
     await phase(page);
     await page.getByText('✓ Done.').waitFor();
+    await page.close();
+  });
+
+  it('tells before an update how far it goes, and the engine goes as far', async () => {
+    const page = await openPage(browser, place, '/');
+    // w₁ of the middle network, by step.
+    const went = new Map<number, number>();
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => {
+        const told = JSON.parse(payload.toString()) as Tell;
+        if (told.tell !== 'frame' || Math.abs(told.learning_rate - 0.3) > 1e-6) return;
+        went.set(told.step, told.weights?.[0]?.w[0] as number);
+      }),
+    );
+    await page.evaluate(() => {
+      location.hash = '#/lesson/4';
+    });
+    await expect.poll(() => page.locator('[data-value="gradient"] b').textContent()).not.toBe('–');
+    const [gradient, next] = [await value(page, 'gradient'), await value(page, 'next')];
+    await page.getByRole('button', { name: 'Run' }).click();
+    await expect.poll(() => went.has(1)).toBe(true);
+    const [before, after] = [went.get(0) as number, went.get(1) as number];
+    expect(says(next, after)).toBe(true);
+    // The step is small beside the weight: it is the difference that tells whether the gradient is the engine's.
+    expect(says(gradient, (before - after) / 0.3)).toBe(true);
     await page.close();
   });
 

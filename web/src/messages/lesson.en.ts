@@ -48,7 +48,7 @@ export const lesson = {
         'A unit weighs its inputs: it multiplies each by a weight, adds them up, adds a bias, and bends the sum by an activation function. The sum is called z, the outcome a; of the last unit it is the prediction ŷ.',
         'Here it is a sigmoid, which makes any number one between 0 and 1. Where z is 0 it says ½: in the plane of two inputs that is a straight line. Choose a point to see its numbers.',
       ],
-      task: 'Move the three sliders until 85 of 100 rows are on the right side of the line.',
+      task: 'Move the three sliders until at least 170 of the 200 rows are on the right side of the line.',
     },
     {
       title: 'The cost',

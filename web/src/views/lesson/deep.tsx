@@ -112,7 +112,7 @@ export function Mended({ done }: StepProps) {
     <>
       <Formula
         tex={
-          "\\mathrm{ReLU}'(z) = \\begin{cases}1 & \\s{a} > 0\\\\ 0 & \\text{else}\\end{cases} \\qquad \\operatorname{Var}(w) = \\frac{2}{n_\\text{in}} \\;\\text{(He)},\\quad \\frac{2}{n_\\text{in} + n_\\text{out}} \\;\\text{(Glorot)} \\qquad \\s{arrives}"
+          "\\mathrm{ReLU}'(z) = \\begin{cases}1 & \\s{a} > 0\\\\ 0 & \\s{a} \\le 0\\end{cases} \\qquad \\operatorname{Var}(w) = \\frac{2}{n_\\text{in}} \\;\\text{(He)},\\quad \\frac{2}{n_\\text{in} + n_\\text{out}} \\;\\text{(Glorot)} \\qquad \\s{arrives}"
         }
         line="a = {a},  ‖δ₁‖ / ‖δ_L‖ = {arrives}"
         signs={relu}

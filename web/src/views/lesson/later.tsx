@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Signs } from '../../lesson/formula';
 import { howFar, layered, type Subject, whenToUpdate, xor } from '../../lesson/subjects';
+import type { Frame, Parameter } from '../../play/protocol';
 import type { Session } from '../../play/session';
 import { figure, words } from '../../shell/preferences';
 import { Formula } from './Formula';
@@ -59,6 +60,21 @@ export function Together({ going, toggle, restart }: { going: boolean; toggle: (
 }
 
 const BATCHES = ['1', '16', 'all'];
+const W1: Parameter = { layer: 0, from: 0, to: 0 };
+
+/** ∂C/∂w₁ over the batch that comes next. No frame carries it, so each one is followed by a question of its own. */
+function useGradient(session: Session): number | null {
+  const [told, setTold] = useState<{ frame: Frame | null; gradient: number | null } | null>(null);
+  const [frame, checked] = [session.frame.value, session.checked.value];
+  useEffect(() => {
+    if (frame && !frame.problem) session.check(W1);
+  }, [frame]);
+  useEffect(() => {
+    setTold(checked && { frame: session.frame.peek(), gradient: checked.analytic });
+  }, [checked]);
+  // What was told of an earlier frame is not the gradient of this one.
+  return told?.frame === frame ? (told?.gradient ?? null) : null;
+}
 
 export function Update({ done }: StepProps) {
   const w = words.value.lesson;
@@ -79,14 +95,19 @@ export function Update({ done }: StepProps) {
   const worse = traces.some((trace) => trace.y.length > 1 && Math.max(...trace.y) > (trace.y[0] ?? 0) * 1.05);
   const failed = sessions.some((session) => session.frame.value?.problem);
   useOnce(which === 'how' && (worse || failed), done);
-  const first = sessions[1]?.frame.value;
+  const shown = sessions[1] as Session;
+  const frame = shown.frame.value;
+  const eta = frame?.learning_rate ?? null;
+  const w1 = frame ? parameterIn(frame, W1) : null;
+  const gradient = useGradient(shown);
+  const has = w1 !== null && eta !== null && gradient !== null;
   return (
     <>
       <Formula
-        tex={'\\s{w1} \\leftarrow \\s{w1} - \\s{eta}\\,\\frac{\\partial C}{\\partial w_1}'}
-        line="w₁ ← w₁ − {eta} · ∂C/∂w₁,  w₁ = {w1}"
+        tex={'\\s{next} = \\s{w1} - \\s{eta}\\,\\s{gradient}'}
+        line="w₁⁺ = {w1} − {eta} · {gradient} = {next}"
         signs={SIGNS}
-        values={{ w1: first ? parameterIn(first, { layer: 0, from: 0, to: 0 }) : null, eta: first?.learning_rate }}
+        values={{ next: has ? w1 - eta * gradient : null, w1, eta, gradient }}
       />
       <div class="choices">
         {(['when', 'how'] as const).map((key) => (

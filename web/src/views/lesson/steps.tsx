@@ -17,6 +17,7 @@ export interface StepProps {
 export const SIGNS: Signs = {
   w1: { tex: 'w_1', text: 'w₁' },
   w2: { tex: 'w_2', text: 'w₂' },
+  next: { tex: 'w_1^{+}', text: 'w₁⁺' },
   b: { tex: 'b', text: 'b' },
   x1: { tex: 'x_1', text: 'x₁' },
   x2: { tex: 'x_2', text: 'x₂' },
@@ -79,7 +80,7 @@ export function Perceptron({ done }: StepProps) {
     <>
       <Formula
         tex={
-          '\\s{z} = \\s{w1}\\,\\s{x1} + \\s{w2}\\,\\s{x2} + \\s{b} \\qquad \\s{yhat} = \\sigma(z) = \\frac{1}{1 + e^{-z}}'
+          '\\s{z} = \\s{w1}\\,\\s{x1} + \\s{w2}\\,\\s{x2} + \\s{b} \\qquad \\s{yhat} = \\sigma(\\s{z}) = \\frac{1}{1 + e^{-\\s{z}}}'
         }
         line="z = {w1} · {x1} + {w2} · {x2} + {b} = {z},  ŷ = σ({z}) = {yhat}"
         signs={SIGNS}

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Parameter, Ready } from '../../play/protocol';
 import { IMAGE, known, type Shape, UNIT } from '../../play/shape';
 import { words } from '../../shell/preferences';
@@ -18,7 +18,8 @@ export function Units({ shape, ready, selected, select, bring }: UnitsProps) {
   const place = useRef<HTMLDivElement>(null);
   const [[column, unit], setStop] = useState<[number, number]>([1, 0]);
   const [moved, setMoved] = useState(false);
-  useEffect(() => {
+  // Before the next key can arrive, which an effect after painting is not: it would go to the unit before.
+  useLayoutEffect(() => {
     if (!moved) return;
     place.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
     setMoved(false);
