@@ -19,6 +19,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
     documentation(steps)?;
     licences(steps)?;
     steps.run_tests("tests", steps.cargo(&["test", "--workspace"]))?;
+    steps.program_is_built();
     steps.run_tests(
         "tests without features",
         steps.cargo(&["test", "--package", "deltarule", "--no-default-features"]),

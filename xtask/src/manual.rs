@@ -127,11 +127,11 @@ fn read(root: &Path) -> Result<Vec<(String, Vec<Line>)>> {
 
 /// What blocks are run with: the program, and the Python that has the package.
 fn shop(steps: &mut Steps) -> Result<Shop> {
-    steps.run("build the program", steps.cargo(&["build", "--package", "deltarule-cli"]))?;
+    let program = steps.built_program()?;
     let python = python::installed(steps)?;
     let target = std::path::absolute(steps.target()).context("no current folder")?;
     let root = steps.root().to_owned();
-    Shop::new(&root, &target.join("manual/run"), &target.join("debug/deltarule"), &python)
+    Shop::new(&root, &target.join("manual/run"), &program, &python)
 }
 
 fn build(steps: &mut Steps, chapters: &[(String, Vec<Line>)]) -> Result<Files> {

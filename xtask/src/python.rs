@@ -82,12 +82,10 @@ pub fn test(steps: &mut Steps) -> Result<()> {
         command.args(words);
         steps.run(name, command)?;
     }
-    // Whose model files the package shares; the workspace's tests have built it already.
-    steps.run("build the program", steps.cargo(&["build", "--package", "deltarule-cli"]))?;
-    let target = std::path::absolute(steps.target()).context("no current folder")?;
+    // Whose model files the package shares.
+    let program = steps.built_program()?;
     let mut command = module(steps, &python, &package, "pytest");
-    command.args(["--quiet", "tests"]).env("DELTARULE_WHEEL", &wheel);
-    command.env("DELTARULE_PROGRAM", target.join("debug/deltarule"));
+    command.args(["--quiet", "tests"]).env("DELTARULE_WHEEL", &wheel).env("DELTARULE_PROGRAM", program);
     steps.run_tests("tests of the Python package", command)
 }
 

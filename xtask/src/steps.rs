@@ -17,12 +17,13 @@ pub struct Steps {
     started: Instant,
     done: Vec<(String, Duration)>,
     tally: Tally,
+    has_program: bool,
 }
 
 impl Steps {
     /// No step yet; commands run in `root`.
     pub fn new(root: PathBuf) -> Self {
-        Self { root, started: Instant::now(), done: Vec::new(), tally: Tally::default() }
+        Self { root, started: Instant::now(), done: Vec::new(), tally: Tally::default(), has_program: false }
     }
 
     /// The workspace's folder.
@@ -48,6 +49,22 @@ impl Steps {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
         command
+    }
+
+    /// Builds the command line as developers do, and says where it is; at most once, and not after
+    /// [`program_is_built`](Self::program_is_built).
+    pub fn built_program(&mut self) -> Result<PathBuf> {
+        if !self.has_program {
+            self.run("build the program", self.cargo(&["build", "--package", "deltarule-cli"]))?;
+            self.has_program = true;
+        }
+        Ok(std::path::absolute(self.target()).context("no current folder")?.join("debug/deltarule"))
+    }
+
+    /// Tests of the whole workspace have built the command line for themselves. Built by its package alone, it has fewer features
+    /// of what it depends on: all of that would be compiled again (405 s on two cores).
+    pub fn program_is_built(&mut self) {
+        self.has_program = true;
     }
 
     /// Runs a step that must exit 0, its output going where ours goes.

@@ -38,10 +38,9 @@ pub fn test(steps: &mut Steps) -> Result<()> {
             Ok(())
         },
     )?;
-    steps.run("build the program", steps.cargo(&["build", "--package", "deltarule-cli"]))?;
-    let target = std::path::absolute(steps.target()).context("no current folder")?;
+    let program = steps.built_program()?;
     let mut command = npm(steps, &["run", "--silent", "browser"]);
-    command.env("DELTARULE_PROGRAM", target.join("debug/deltarule"));
+    command.env("DELTARULE_PROGRAM", program);
     steps.run_tests("the page in a browser", command)
 }
 
