@@ -38,9 +38,7 @@ pub fn test(steps: &mut Steps) -> Result<()> {
 
 /// The program that the bench's slice has built is small enough to be handed about; stripped it is smaller still.
 fn size(steps: &mut Steps) -> Result<()> {
-    // 25 MB until the playground trains in the server: release builds share no generics between crates, so that the kernels of
-    // both precisions stand in the program twice. A boundary without generics in the library would take that back.
-    const MOST: u64 = 32_000_000;
+    const MOST: u64 = 25_000_000;
     let program = steps.target().join("release/deltarule");
     steps.check("size of the program", &format!("{}: at most {MOST} bytes", program.display()), |_| {
         let file = program.metadata().with_context(|| format!("no such file: {}", program.display()))?;

@@ -170,6 +170,24 @@ fn what_is_not_there_is_refused_in_words() {
 }
 
 #[test]
+fn data_that_were_written_anew_are_read_anew() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("table.csv");
+    let lines: String = (0..60).map(|at| format!("{at},{}\n", at % 2)).collect();
+    std::fs::write(&data, format!("x,y\n{lines}")).unwrap();
+    let said = data.display().to_string();
+    let runs = place.path().join("runs");
+    train(&runs, "own", &[("data", said.as_str()), ("target", "y"), ("hidden", "2"), ("epochs", "1")]);
+    let address = serve(&runs);
+    assert_eq!(get(address, "own/explain?row=61").0, 404);
+    std::fs::write(&data, format!("x,y\n{lines}60,0\n")).unwrap();
+    let (status, body) = get(address, "own/explain?row=61");
+    assert_eq!(status, 200, "{body}");
+    std::fs::remove_file(&data).unwrap();
+    assert_eq!(get(address, "own/explain?row=61").0, 404);
+}
+
+#[test]
 fn data_that_are_gone_are_named() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("table.csv");

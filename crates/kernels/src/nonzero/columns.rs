@@ -76,30 +76,36 @@ macro_rules! few_rows {
     ($number:ident, $portable:ty, $avx2:ident, $avx512:ident, $list_avx512:ident) => {
         impl ByColumns for $number {
             fn few_rows(isa: InstructionSet) -> &'static FewRows<Self> {
+                // Statics, not constants, for the reason given at `list_walkers`.
+                static PORTABLE: FewRows<$number> = FewRows {
+                    lanes: <$portable>::LANES,
+                    list,
+                    rows: 4,
+                    forward: by_rows!(forward, $portable; 1 2 3 4 4 4 4 4 4 4 4 4),
+                    gradient: by_rows!(gradient, $portable; 1 2 3 4 5 6 7 8 9 10 11 12),
+                };
+                #[cfg(target_arch = "x86_64")]
+                static AVX2: FewRows<$number> = FewRows {
+                    lanes: <$avx2>::LANES,
+                    list: list_avx2,
+                    rows: 4,
+                    forward: by_rows!(forward_avx2, $avx2; 1 2 3 4 4 4 4 4 4 4 4 4),
+                    gradient: by_rows!(gradient_avx2, $avx2; 1 2 3 4 5 6 7 8 9 10 11 12),
+                };
+                #[cfg(target_arch = "x86_64")]
+                static AVX512: FewRows<$number> = FewRows {
+                    lanes: <$avx512>::LANES,
+                    list: $list_avx512,
+                    rows: 12,
+                    forward: by_rows!(forward_avx512, $avx512; 1 2 3 4 5 6 7 8 9 10 11 12),
+                    gradient: by_rows!(gradient_avx512, $avx512; 1 2 3 4 5 6 7 8 9 10 11 12),
+                };
                 match isa {
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx2 => &FewRows {
-                        lanes: <$avx2>::LANES,
-                        list: list_avx2,
-                        rows: 4,
-                        forward: by_rows!(forward_avx2, $avx2; 1 2 3 4 4 4 4 4 4 4 4 4),
-                        gradient: by_rows!(gradient_avx2, $avx2; 1 2 3 4 5 6 7 8 9 10 11 12),
-                    },
+                    InstructionSet::Avx2 => &AVX2,
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx512 => &FewRows {
-                        lanes: <$avx512>::LANES,
-                        list: $list_avx512,
-                        rows: 12,
-                        forward: by_rows!(forward_avx512, $avx512; 1 2 3 4 5 6 7 8 9 10 11 12),
-                        gradient: by_rows!(gradient_avx512, $avx512; 1 2 3 4 5 6 7 8 9 10 11 12),
-                    },
-                    _ => &FewRows {
-                        lanes: <$portable>::LANES,
-                        list,
-                        rows: 4,
-                        forward: by_rows!(forward, $portable; 1 2 3 4 4 4 4 4 4 4 4 4),
-                        gradient: by_rows!(gradient, $portable; 1 2 3 4 5 6 7 8 9 10 11 12),
-                    },
+                    InstructionSet::Avx512 => &AVX512,
+                    _ => &PORTABLE,
                 }
             }
         }

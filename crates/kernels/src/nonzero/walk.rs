@@ -180,24 +180,27 @@ macro_rules! walkers {
     ($number:ident, $portable:ty, $avx2:ident, $avx512:ident, $scan_avx512:ident) => {
         impl Walks for $number {
             fn walker(isa: InstructionSet) -> &'static Walker<Self> {
+                // Statics, not constants, for the reason given at `list_walkers`.
+                static PORTABLE: Walker<$number> = Walker {
+                    lanes: <$portable>::LANES,
+                    walk: by_vectors!(run_part, $portable),
+                    scan: scan::portable,
+                };
+                #[cfg(target_arch = "x86_64")]
+                static AVX2: Walker<$number> =
+                    Walker { lanes: <$avx2>::LANES, walk: by_vectors!(run_avx2, $avx2), scan: scan::avx2 };
+                #[cfg(target_arch = "x86_64")]
+                static AVX512: Walker<$number> = Walker {
+                    lanes: <$avx512>::LANES,
+                    walk: by_vectors!(run_avx512, $avx512),
+                    scan: scan::$scan_avx512,
+                };
                 match isa {
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx2 => &Walker {
-                        lanes: <$avx2>::LANES,
-                        walk: by_vectors!(run_avx2, $avx2),
-                        scan: scan::avx2,
-                    },
+                    InstructionSet::Avx2 => &AVX2,
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx512 => &Walker {
-                        lanes: <$avx512>::LANES,
-                        walk: by_vectors!(run_avx512, $avx512),
-                        scan: scan::$scan_avx512,
-                    },
-                    _ => &Walker {
-                        lanes: <$portable>::LANES,
-                        walk: by_vectors!(run_part, $portable),
-                        scan: scan::portable,
-                    },
+                    InstructionSet::Avx512 => &AVX512,
+                    _ => &PORTABLE,
                 }
             }
         }

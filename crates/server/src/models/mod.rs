@@ -156,6 +156,11 @@ impl Studied {
         Ok(Self { model, prepared, pool, image, costs: BTreeMap::new() })
     }
 
+    /// What stands where the data came from now; nothing of generated data.
+    fn data(&self) -> Option<Stamp> {
+        stamp(Path::new(&self.prepared.table.source))
+    }
+
     /// The rows of a part that have a target the model knows, from 0.
     fn rows_of(&self, part: Part) -> Result<Vec<u32>, Refusal> {
         let split = &self.prepared.split;
@@ -242,11 +247,15 @@ pub struct Models {
 /// Where a run's model is or will be.
 pub type Place = Arc<tokio::sync::Mutex<Option<Held>>>;
 
-/// A model, and the file that it was read from.
+/// A model with its data, and the files that they were read from.
 pub struct Held {
-    file: Option<(u64, SystemTime)>,
+    model: Option<Stamp>,
+    data: Option<Stamp>,
     studied: Studied,
 }
+
+/// A file's length, and when it was written.
+type Stamp = (u64, SystemTime);
 
 impl Models {
     /// The place of a run's model. The one that was asked for longest ago makes room.
@@ -262,7 +271,7 @@ impl Models {
     }
 }
 
-/// What `work` makes of the run's model, which is read first where it is not held, or another file stands there now.
+/// What `work` makes of the run's model, which is read first where it is not held, or where other files stand there now.
 ///
 /// # Errors
 /// As [`Studied::open`], and those of `work`.
@@ -271,18 +280,21 @@ pub fn with<T>(
     folder: &RunFolder,
     work: impl FnOnce(&mut Studied) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    let file = stamp(&folder.model());
+    let model = stamp(&folder.model());
     match held {
-        Some(known) if known.file == file && file.is_some() => work(&mut known.studied),
+        Some(known) if model.is_some() && known.model == model && known.data == known.studied.data() => {
+            work(&mut known.studied)
+        }
         _ => {
             *held = None;
             let studied = Studied::open(folder)?;
-            work(&mut held.insert(Held { file, studied }).studied)
+            let data = studied.data();
+            work(&mut held.insert(Held { model, data, studied }).studied)
         }
     }
 }
 
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+fn stamp(path: &Path) -> Option<Stamp> {
     let of = |about: Metadata| Some((about.len(), about.modified().ok()?));
     std::fs::metadata(path).ok().and_then(of)
 }

@@ -81,12 +81,19 @@ macro_rules! list_walkers {
     ($number:ident, $portable:ty, $avx2:ident, $avx512:ident) => {
         impl SparseProducts for $number {
             fn list_walker(isa: InstructionSet) -> &'static ListWalker<Self> {
+                // Statics are compiled where they are defined; constants would be compiled, loops and all, in each crate that
+                // multiplies.
+                static PORTABLE: ListWalker<$number> = by_vectors!(run_part, $portable);
+                #[cfg(target_arch = "x86_64")]
+                static AVX2: ListWalker<$number> = by_vectors!(run_avx2, $avx2);
+                #[cfg(target_arch = "x86_64")]
+                static AVX512: ListWalker<$number> = by_vectors!(run_avx512, $avx512);
                 match isa {
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx2 => &by_vectors!(run_avx2, $avx2),
+                    InstructionSet::Avx2 => &AVX2,
                     #[cfg(target_arch = "x86_64")]
-                    InstructionSet::Avx512 => &by_vectors!(run_avx512, $avx512),
-                    _ => &by_vectors!(run_part, $portable),
+                    InstructionSet::Avx512 => &AVX512,
+                    _ => &PORTABLE,
                 }
             }
         }
