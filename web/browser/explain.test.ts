@@ -90,6 +90,46 @@ describe('explain', () => {
     await page.close();
   });
 
+  it('dims the numbers of the last row until those of the next are there, and never takes a late answer', async () => {
+    const page = await openPage(browser, place, '/run/digits/explain?row=5');
+    const region = page.locator('.explained');
+    await region.waitFor();
+    // The answer for row 6 waits until the test lets it go.
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    await page.route(/explain\?row=6$/, async (route) => {
+      const answer = await route.fetch();
+      await held;
+      await route.fulfill({ response: answer });
+    });
+    const choose = async (row: string) => {
+      await page.getByLabel('Row', { exact: true }).fill(row);
+      await page.keyboard.press('Enter');
+    };
+    const shown = page.locator('.explain-row .hint').first();
+    await choose('6');
+    await expect.poll(() => region.getAttribute('aria-busy')).toBe('true');
+    const opacity = () => page.locator('.explain-row').evaluate((one) => Number(getComputedStyle(one).opacity));
+    await expect.poll(opacity).toBeLessThan(0.5);
+    expect(await shown.textContent()).toMatch(/^Row 5:/);
+    await choose('7');
+    await shown.getByText(/^Row 7:/).waitFor();
+    expect(await region.getAttribute('aria-busy')).toBe('false');
+    expect(await opacity()).toBe(1);
+    const late = page.waitForResponse(/explain\?row=6$/);
+    letGo();
+    await (await late).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    expect(await shown.textContent()).toMatch(/^Row 7:/);
+    // One whose answer is an error leaves no numbers of another.
+    await choose('999999');
+    await page.getByRole('alert').waitFor();
+    expect(await region.count()).toBe(0);
+    await page.close();
+  });
+
   it('is reached from the run, and says in words what is not there', async () => {
     const page = await openPage(browser, place, '/run/moons', { allowed: /404/ });
     await page.getByRole('link', { name: 'Explain rows' }).first().click();

@@ -26,9 +26,11 @@ interface Props {
 export function RowList({ run, part, row, choose, setPart, take }: Props) {
   const w = words.value.explain;
   const [told, setTold] = useState<Rows | null>(null);
+  const [answered, setAnswered] = useState('');
   const [count, setCount] = useState(AT_ONCE);
   const [problem, setProblem] = useState('');
   useEffect(() => setCount(AT_ONCE), [part]);
+  const asked = `${run} ${part} ${count}`;
   useEffect(() => {
     let current = true;
     fetchRows(run, part, 0, count).then(
@@ -36,17 +38,23 @@ export function RowList({ run, part, row, choose, setPart, take }: Props) {
         if (!current) return;
         setProblem('');
         setTold(answer);
+        setAnswered(asked);
         take(answer);
       },
-      (error: Error) => current && setProblem(error.message),
+      (error: Error) => {
+        if (!current) return;
+        // The rows of another part would stand under this one's name.
+        setTold(null);
+        setProblem(error.message);
+      },
     );
     return () => {
       current = false;
     };
-  }, [run, part, count]);
+  }, [asked]);
   const list = told?.list ?? [];
   return (
-    <section class="card" aria-labelledby="rows">
+    <section class="card" aria-labelledby="rows" aria-busy={told !== null && answered !== asked}>
       <h2 id="rows">{w.rows}</h2>
       <p class="hint">{w.rowsHint}</p>
       {!report && (
