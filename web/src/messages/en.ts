@@ -47,7 +47,11 @@ export const en = {
   onlyDiffering: 'Only those that differ',
   noDifference: 'All settings are the same.',
   parallel: 'Settings and outcome',
-  parallelHint: 'One line per run, through each setting that differs, to its watched figure.',
+  parallelHint:
+    'One line per run, through each setting that differs, to its watched figure. Drag along an axis to keep the runs of a range; by keyboard, arrow keys move it, with Shift its upper end, Escape ends it.',
+  runsLeft: (left: number, all: number, names: string) => `${left} of ${all} runs left${names && `: ${names}`}`,
+  clearRanges: 'All runs again',
+  wholeAxis: 'all',
   states: {
     running: 'running',
     paused: 'paused',

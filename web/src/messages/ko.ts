@@ -48,7 +48,11 @@ export const ko: Messages = {
   onlyDiffering: '다른 항목만',
   noDifference: '모든 설정이 같습니다.',
   parallel: '설정과 결과',
-  parallelHint: '선 하나가 실행 하나입니다. 서로 다른 설정을 지나 최종 지표에 이릅니다.',
+  parallelHint:
+    '선 하나가 실행 하나입니다. 서로 다른 설정을 지나 최종 지표에 이릅니다. 축을 따라 끌면 그 범위의 실행만 남습니다. 키보드로는 화살표 키가 범위를 옮기고, Shift와 함께 누르면 위쪽 끝을 옮기며, Esc가 범위를 없앱니다.',
+  runsLeft: (left, all, names) => `실행 ${all}개 중 ${left}개 남음${names && `: ${names}`}`,
+  clearRanges: '모든 실행 보기',
+  wholeAxis: '전체',
   states: {
     running: '학습 중',
     paused: '일시 정지',
