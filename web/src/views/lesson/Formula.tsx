@@ -8,15 +8,21 @@ interface Props {
   /** The same in a line of text, `{key}` where a number comes. */
   line: string;
   signs: Signs;
-  values: Record<string, number | null | undefined>;
+  /** Lists are those of a layer, unit by unit. */
+  values: Record<string, Value>;
 }
+
+export type Value = number | null | undefined | (number | null)[];
+
+const written = (value: Value) =>
+  Array.isArray(value) ? `(${value.map((one) => figure(one)).join(', ')})` : figure(value);
 
 /** A formula; each symbol tells its number of the moment to whoever points at it, and the list below to everybody. */
 export function Formula({ tex, line, signs, values }: Props) {
   const w = words.value.lesson;
   const place = useRef<HTMLDivElement>(null);
   const [lit, setLit] = useState<string | null>(null);
-  const told = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, figure(value)]));
+  const told = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, written(value)]));
   const latest = useRef(told);
   latest.current = told;
   useEffect(() => {
