@@ -33,7 +33,11 @@ async function ledger(page: Page): Promise<{ symbol: string; value: number }[]> 
   return heads.evaluateAll((all) =>
     all.map((one) => ({
       symbol: one.querySelector('.symbol')?.textContent ?? '',
-      value: Number(one.querySelector('output')?.title),
+      value: Number(
+        one.closest<HTMLElement>('[data-tip]')?.dataset.tip ??
+          one.querySelector<HTMLElement>('[data-tip]')?.dataset.tip ??
+          one.querySelector('output')?.textContent?.replaceAll(',', '').replace('−', '-'),
+      ),
     })),
   );
 }
@@ -127,6 +131,38 @@ describe('explain', () => {
     await choose('999999');
     await page.getByRole('alert').waitFor();
     expect(await region.count()).toBe(0);
+    await page.close();
+  });
+
+  it('tells by keyboard what it tells under the pointer', async () => {
+    const page = await openPage(browser, place, '/run/digits/explain?row=5');
+    const tile = page.locator('.tile').nth(1);
+    await tile.waitFor();
+    await page.locator('.tree').waitFor();
+    const told = await tile.getAttribute('data-tip');
+    const tip = page.getByRole('tooltip');
+    await tile.hover();
+    await tip.waitFor();
+    expect(await tip.textContent()).toBe(told);
+    await page.mouse.move(1, 1);
+    await tip.waitFor({ state: 'detached' });
+    await page.locator('.tile').first().focus();
+    await page.keyboard.press('Tab');
+    await tip.waitFor();
+    expect(await tip.textContent()).toBe(told);
+    // All of it lies within the window.
+    const box = await tip.boundingBox();
+    expect((box?.x ?? -1) >= 0 && (box?.x ?? 0) + (box?.width ?? 0) <= 1280).toBe(true);
+    await isAccessible(page);
+    await page.keyboard.press('Escape');
+    await tip.waitFor({ state: 'detached' });
+    // A number of the ledger has all of its digits.
+    await page.locator('.tree summary').first().focus();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Tab');
+    const digits = await tip.textContent();
+    expect(Number(digits)).not.toBeNaN();
+    expect((digits ?? '').length).toBeGreaterThan(6);
     await page.close();
   });
 

@@ -122,7 +122,7 @@ function Tile({ one, told, chosen, choose }: TileProps) {
   const w = words.value.explain;
   const said = w.told(figure(one.row), spoken(one.target), spoken(one.prediction), figure(one.cost));
   return (
-    <button type="button" class="tile" aria-pressed={chosen} title={said} onClick={() => choose(one.row)}>
+    <button type="button" class="tile" aria-pressed={chosen} data-tip={said} onClick={() => choose(one.row)}>
       <Picture side={told.image?.side ?? 1} colour={pixelsOf(one, told)} of={one} small />
       <span class={one.wrong ? 'wrong' : ''}>
         <span class="unseen">
