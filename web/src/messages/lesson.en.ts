@@ -20,7 +20,6 @@ export const lesson = {
   accuracy: 'Accuracy',
   meanCost: 'Mean cost',
   epoch: 'Epoch',
-  step: 'Step',
   depth: 'Hidden layers',
   activation: 'Activation',
   initializer: 'Start of the weights',

@@ -22,7 +22,6 @@ export const lesson: LessonMessages = {
   accuracy: '정확도',
   meanCost: '평균 비용',
   epoch: '에폭',
-  step: '스텝',
   depth: '은닉층 수',
   activation: '활성화 함수',
   initializer: '가중치 초기화',
