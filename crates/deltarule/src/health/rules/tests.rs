@@ -447,7 +447,8 @@ fn every_text_is_kept_for_those_who_translate_it() {
     let texts = |value: &serde_json::Value| -> Vec<String> {
         let findings = value["findings"].as_array().unwrap().iter();
         let of = |finding: &serde_json::Value| {
-            let parts = ["evidence", "remedies"].map(|part| finding[part].as_array().unwrap().clone()).concat();
+            let parts =
+                ["evidence", "remedies"].map(|part| finding[part].as_array().unwrap().clone()).concat();
             let whats = parts.into_iter().map(|part| part["what"].as_str().unwrap().to_owned());
             std::iter::once(finding["cause"].as_str().unwrap().to_owned()).chain(whats).collect::<Vec<_>>()
         };
