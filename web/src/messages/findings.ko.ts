@@ -76,7 +76,7 @@ export const findings: readonly (readonly [english: string, korean: string])[] =
   ],
   [
     'the weights of {layer} start {n} times smaller than its width and activation ask for: all rows give nearly the same z = x·w + b, and ∂C/∂a = δ·wᵀ shrinks by it on its way back',
-    '{layer}의 가중치는 그 너비와 활성화 함수에 알맞은 크기의 {n}분의 1에서 시작합니다. 모든 행에서 z = x·w + b가 거의 같고, ∂C/∂a = δ·wᵀ은 거슬러 가면서 그만큼 줄어듭니다.',
+    '{layer}의 가중치는 그 너비와 활성화 함수에 알맞은 크기보다 {n}배 작게 시작합니다. 모든 행에서 z = x·w + b가 거의 같고, ∂C/∂a = δ·wᵀ은 거슬러 가면서 그만큼 줄어듭니다.',
   ],
   [
     'share of units of {layer} with the weights of their neighbour',
