@@ -102,7 +102,8 @@ const STARTS = ['auto', 'glorot_uniform', 'he_normal', 'zeros'];
 
 export function Mended({ done }: StepProps) {
   const w = words.value.lesson;
-  const [activation, setActivation] = useState('relu');
+  // Like the one on the left, so that what mends it is the reader's to find.
+  const [activation, setActivation] = useState('sigmoid');
   const [start, setStart] = useState('auto');
   const subjects = [deep(LAYERS, 'sigmoid', 'glorot_uniform'), deep(LAYERS, activation, start)];
   const sessions = [useSubject(subjects[0] as Subject), useSubject(subjects[1] as Subject)];
