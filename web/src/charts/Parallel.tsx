@@ -116,7 +116,8 @@ function Ruler({ name, x, scale, range, set }: RulerProps) {
     <g
       class="ruler"
       role="slider"
-      tabIndex={0}
+      // Of SVG's elements this name is told from tabIndex.
+      tabindex={0}
       aria-label={name}
       aria-orientation="vertical"
       aria-valuemin={0}

@@ -92,7 +92,7 @@ export const ko: Messages = {
   deadShare: '죽은 유닛',
   shareHint: (limit) => `${limit}을 넘으면 그 층에 문제가 있다고 봅니다.`,
   noFindings: '발견된 문제가 없습니다.',
-  jump: (step) => `스텝 ${step}로 이동`,
+  jump: (step) => `${step}번째 스텝으로 이동`,
   evidence: '근거',
   threshold: '기준값',
   remedies: '처방',
