@@ -8,14 +8,18 @@ interface Props {
   /** The same in a line of text, `{key}` where a number comes. */
   line: string;
   signs: Signs;
-  /** Lists are those of a layer, unit by unit. */
+  /** Lists are those of a layer, unit by unit; lists of lists a matrix, row by row. */
   values: Record<string, Value>;
 }
 
-export type Value = number | null | undefined | (number | null)[];
+type Numbers = (number | null)[];
+export type Value = number | null | undefined | Numbers | Numbers[];
 
-const written = (value: Value) =>
-  Array.isArray(value) ? `(${value.map((one) => figure(one)).join(', ')})` : figure(value);
+function written(value: Value): string {
+  if (!Array.isArray(value)) return figure(value);
+  const inside = value.map((one) => (Array.isArray(one) ? one.map((each) => figure(each)).join(', ') : figure(one)));
+  return `(${inside.join(Array.isArray(value[0]) ? '; ' : ', ')})`;
+}
 
 /** A formula; each symbol tells its number of the moment to whoever points at it, and the list below to everybody. */
 export function Formula({ tex, line, signs, values }: Props) {

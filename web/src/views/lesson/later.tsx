@@ -250,6 +250,7 @@ export function Recursion({ done }: StepProps) {
   const out = [0, 1, 2].map((to) =>
     before ? (before.w.before[to] ?? null) : frame ? parameterIn(frame, { layer: 1, from: 0, to }) : null,
   );
+  const between = before?.w.before ?? frame?.weights?.find((one) => one.layer === 1)?.w;
   const later = pass?.deltas.get(1);
   const a = pass?.a.get(0)?.[0] ?? null;
   const sum = later ? out.reduce<number>((all, weight, k) => all + (weight ?? 0) * (later[k] ?? 0), 0) : null;
@@ -266,7 +267,7 @@ export function Recursion({ done }: StepProps) {
         values={{
           here: pass?.deltas.get(0),
           later,
-          between: before?.w.before ?? frame?.weights?.find((one) => one.layer === 1)?.w,
+          between: between && [0, 1, 2].map((from) => between.slice(3 * from, 3 * from + 3)),
           slope: pass?.a.get(0)?.map((one) => (one === null ? null : one * (1 - one))),
           d1: made,
           v1: out[0],
