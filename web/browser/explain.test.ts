@@ -33,7 +33,11 @@ async function ledger(page: Page): Promise<{ symbol: string; value: number }[]> 
   return heads.evaluateAll((all) =>
     all.map((one) => ({
       symbol: one.querySelector('.symbol')?.textContent ?? '',
-      value: Number(one.querySelector('output')?.title),
+      value: Number(
+        one.closest<HTMLElement>('[data-tip]')?.dataset.tip ??
+          one.querySelector<HTMLElement>('[data-tip]')?.dataset.tip ??
+          one.querySelector('output')?.textContent?.replaceAll(',', '').replace('−', '-'),
+      ),
     })),
   );
 }
@@ -87,6 +91,78 @@ describe('explain', () => {
     await page.locator('.largest button').first().click();
     await expect.poll(() => page.url()).toContain('layers.');
     await isAccessible(page);
+    await page.close();
+  });
+
+  it('dims the numbers of the last row until those of the next are there, and never takes a late answer', async () => {
+    const page = await openPage(browser, place, '/run/digits/explain?row=5', { allowed: /404/ });
+    const region = page.locator('.explained');
+    await region.waitFor();
+    // The answer for row 6 waits until the test lets it go.
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    await page.route(/explain\?row=6$/, async (route) => {
+      const answer = await route.fetch();
+      await held;
+      await route.fulfill({ response: answer });
+    });
+    const choose = async (row: string) => {
+      await page.getByLabel('Row', { exact: true }).fill(row);
+      await page.keyboard.press('Enter');
+    };
+    const shown = page.locator('.explain-row .hint').first();
+    await choose('6');
+    await expect.poll(() => region.getAttribute('aria-busy')).toBe('true');
+    const opacity = () => page.locator('.explain-row').evaluate((one) => Number(getComputedStyle(one).opacity));
+    await expect.poll(opacity).toBeLessThan(0.5);
+    expect(await shown.textContent()).toMatch(/^Row 5:/);
+    await choose('7');
+    await shown.getByText(/^Row 7:/).waitFor();
+    expect(await region.getAttribute('aria-busy')).toBe('false');
+    expect(await opacity()).toBe(1);
+    const late = page.waitForResponse(/explain\?row=6$/);
+    letGo();
+    await (await late).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    expect(await shown.textContent()).toMatch(/^Row 7:/);
+    // One whose answer is an error leaves no numbers of another.
+    await choose('999999');
+    await page.getByRole('alert').waitFor();
+    expect(await region.count()).toBe(0);
+    await page.close();
+  });
+
+  it('tells by keyboard what it tells under the pointer', async () => {
+    const page = await openPage(browser, place, '/run/digits/explain?row=5');
+    const tile = page.locator('.tile').nth(1);
+    await tile.waitFor();
+    await page.locator('.tree').waitFor();
+    const told = await tile.getAttribute('data-tip');
+    const tip = page.getByRole('tooltip');
+    await tile.hover();
+    await tip.waitFor();
+    expect(await tip.textContent()).toBe(told);
+    await page.mouse.move(1, 1);
+    await tip.waitFor({ state: 'detached' });
+    await page.locator('.tile').first().focus();
+    await page.keyboard.press('Tab');
+    await tip.waitFor();
+    expect(await tip.textContent()).toBe(told);
+    // All of it lies within the window.
+    const box = await tip.boundingBox();
+    expect((box?.x ?? -1) >= 0 && (box?.x ?? 0) + (box?.width ?? 0) <= 1280).toBe(true);
+    await isAccessible(page);
+    await page.keyboard.press('Escape');
+    await tip.waitFor({ state: 'detached' });
+    // A number of the ledger has all of its digits.
+    await page.locator('.tree summary').first().focus();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Tab');
+    const digits = await tip.textContent();
+    expect(Number(digits)).not.toBeNaN();
+    expect((digits ?? '').length).toBeGreaterThan(6);
     await page.close();
   });
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, WebSocketRoute } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Frame, LedgerTold, Phase, Ready, Tell } from '../src/play/protocol';
 import { isAccessible, numberIn, openBrowser, openPage, Place } from './program';
@@ -252,6 +252,38 @@ describe('training', () => {
   });
 });
 
+describe('the map', () => {
+  it('has validation rows outlined, in picture, legend and text', async () => {
+    const { page, heard } = await play('data=moons&rows=120&validation=0.25&noise=0.05');
+    const { data } = heard.last<Ready>('ready');
+    expect(data.validation_points?.x.length).toBe(data.validation);
+    expect(data.validation).toBeGreaterThan(10);
+    const canvas = page.locator('.output canvas');
+    expect(await canvas.getAttribute('aria-label')).toContain(`Outlined are the ${data.validation} validation rows.`);
+    await page.locator('.output .legend').getByText('validation rows').waitFor();
+    // A ring has its class's colour around an open middle: around most, the colour changes from the middle outwards.
+    const [over, up] = data.range ?? [];
+    const marks = data.validation_points?.x.map(([x = 0, y = 0]) => [
+      ((x as number) - (over?.low ?? 0)) / ((over?.high ?? 1) - (over?.low ?? 0)),
+      1 - ((y as number) - (up?.low ?? 0)) / ((up?.high ?? 1) - (up?.low ?? 0)),
+    ]) as [number, number][];
+    const differ = await canvas.evaluate((element, marks) => {
+      const picture = element as HTMLCanvasElement;
+      const ctx = picture.getContext('2d') as CanvasRenderingContext2D;
+      const ratio = picture.width / picture.clientWidth;
+      const at = (x: number, y: number) => ctx.getImageData(Math.round(x), Math.round(y), 1, 1).data;
+      const far = (a: Uint8ClampedArray, b: Uint8ClampedArray) =>
+        Math.max(...[0, 1, 2].map((c) => Math.abs((a[c] as number) - (b[c] as number))));
+      return marks.filter(([x, y]) => {
+        const [left, top] = [x * picture.width, y * picture.height];
+        return far(at(left, top), at(left + 4 * ratio, top)) > 40;
+      }).length;
+    }, marks);
+    expect(differ).toBeGreaterThan(0.8 * data.validation);
+    await page.close();
+  });
+});
+
 describe('the page', () => {
   it.each([
     { locale: 'en', colorScheme: 'light' },
@@ -262,6 +294,29 @@ describe('the page', () => {
     await isAccessible(page);
     await page.setViewportSize({ width: 360, height: 780 });
     await isAccessible(page);
+    await page.close();
+  });
+
+  it('says that a lost connection has put the network back to step 0, until one goes on', async () => {
+    const page = await openPage(browser, place, '/');
+    const lines: WebSocketRoute[] = [];
+    await page.routeWebSocket(/\/play$/, (line) => {
+      line.connectToServer();
+      lines.push(line);
+    });
+    await page.goto(`${place.url.split('#')[0]}#/play?data=xor`);
+    const step = page.locator('.counters dd').first();
+    await expect.poll(() => step.textContent()).toBe('0');
+    await page.keyboard.press('b');
+    await expect.poll(() => step.textContent()).toBe('1');
+    const said = page.getByText('the network starts anew from step 0');
+    expect(await said.count()).toBe(0);
+    await lines[0]?.close();
+    await said.waitFor();
+    await expect.poll(() => step.textContent()).toBe('0');
+    await isAccessible(page);
+    await page.keyboard.press('b');
+    await said.waitFor({ state: 'detached' });
     await page.close();
   });
 

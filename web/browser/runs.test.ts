@@ -63,6 +63,39 @@ describe('runs', () => {
     await page.close();
   });
 
+  it('keeps the runs of a range of an axis, by pointer and by keyboard', async () => {
+    const page = await openPage(browser, place, '/?runs=first,second,solved');
+    const seed = page.getByRole('slider', { name: 'seed' });
+    await seed.waitFor();
+    const left = page.locator('.card output').filter({ hasText: /left/ });
+    const faded = () => page.locator('.parallel polyline.outside title').allTextContents();
+    expect(await faded()).toEqual([]);
+    // `second` has seed 2, the greatest.
+    const inside = ['second'];
+    await seed.scrollIntoViewIfNeeded();
+    const box = await seed.locator('.reach').boundingBox();
+    if (!box) throw new Error('the axis is not drawn');
+    await page.mouse.move(box.x + box.width / 2, box.y + 4);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2, box.y + 0.2 * box.height, { steps: 4 });
+    await page.mouse.up();
+    await left.getByText(`${inside.length} of 3 runs left: ${inside.join(', ')}`).waitFor();
+    expect((await faded()).sort()).toEqual(['first', 'solved']);
+    await isAccessible(page);
+    // Down to the lower half, then none of it.
+    await seed.focus();
+    for (let press = 0; press < 20; press++) await page.keyboard.press('ArrowDown');
+    await expect.poll(faded).not.toEqual([]);
+    expect(await faded()).toEqual(expect.arrayContaining(inside));
+    await page.keyboard.press('Escape');
+    await expect.poll(faded).toEqual([]);
+    expect(await seed.getAttribute('aria-valuetext')).toBe('all');
+    // A click without a drag takes nothing.
+    await seed.locator('.reach').click();
+    expect(await faded()).toEqual([]);
+    await page.close();
+  });
+
   it('knows of a new run by itself, in every tab', async () => {
     const tabs = [await openPage(browser, place, '/'), await openPage(browser, place, '/')];
     for (const tab of tabs) await tab.getByRole('link', { name: 'first' }).waitFor();

@@ -3,8 +3,15 @@ import { figure, words } from '../shell/preferences';
 
 const MOST = 200;
 
+interface Props {
+  head: string[];
+  rows: () => (string | number | null)[][];
+  /** First cells of rows that the chart fades. */
+  outside?: ReadonlySet<string>;
+}
+
 /** A chart's numbers as a table, made only when it is opened; evenly chosen rows where there are many. */
-export function Figures({ head, rows }: { head: string[]; rows: () => (string | number | null)[][] }) {
+export function Figures({ head, rows, outside }: Props) {
   const [open, setOpen] = useState(false);
   const all = open ? rows() : [];
   const every = Math.ceil(all.length / MOST);
@@ -27,7 +34,7 @@ export function Figures({ head, rows }: { head: string[]; rows: () => (string | 
             </thead>
             <tbody>
               {shown.map((row) => (
-                <tr key={String(row[0])}>
+                <tr key={String(row[0])} class={outside?.has(String(row[0])) ? 'outside' : ''}>
                   {row.map((value, at) => (
                     <td key={head[at]} class="number">
                       {typeof value === 'string' ? value : figure(value)}

@@ -51,7 +51,7 @@ export const xor = (hidden: string): Subject => ({
     ...PLAIN,
     hidden,
     ...(hidden !== 'none' && { activation: 'tanh' }),
-    learning_rate: '0.5',
+    learning_rate: '1.5',
     batch_size: 'all',
     seed: '1',
   },

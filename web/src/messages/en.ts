@@ -47,7 +47,11 @@ export const en = {
   onlyDiffering: 'Only those that differ',
   noDifference: 'All settings are the same.',
   parallel: 'Settings and outcome',
-  parallelHint: 'One line per run, through each setting that differs, to its watched figure.',
+  parallelHint:
+    'One line per run, through each setting that differs, to its watched figure. Drag along an axis to keep the runs of a range; by keyboard, arrow keys move it, with Shift its upper end, Escape ends it.',
+  runsLeft: (left: number, all: number, names: string) => `${left} of ${all} runs left${names && `: ${names}`}`,
+  clearRanges: 'All runs again',
+  wholeAxis: 'all',
   states: {
     running: 'running',
     paused: 'paused',
@@ -67,7 +71,6 @@ export const en = {
   gradientFlow: 'Gradient flow',
   gradientFlowHint: 'log₁₀‖δ‖ of each layer in each looked-at step. Arrow keys move; Home and End go to the ends.',
   layer: 'Layer',
-  layers: 'Layers',
   noNumber: 'no number',
   attenuation: (step: string) => `What each layer does to the gradient, step ${step}`,
   attenuationHint: 'Left of the middle the signal shrinks on its way back, right of it it grows.',
@@ -91,7 +94,6 @@ export const en = {
   jump: (step: string) => `Go to step ${step}`,
   evidence: 'Evidence',
   threshold: 'threshold',
-  cause: 'Cause',
   remedies: 'Remedies',
   severity: { error: 'error', warning: 'warning', note: 'note' },
   stepCursor: 'Step looked at',
@@ -121,8 +123,6 @@ export const en = {
   curveSummary: (name: string, n: number, first: string, last: string) =>
     `${name}: ${n} points, from ${first} to ${last}`,
   empty: 'No numbers yet.',
-  least: 'least',
-  most: 'most',
   problems: {
     'non-finite': 'A number stopped being finite',
     'output-cost-mismatch': 'Output and cost do not fit the targets',

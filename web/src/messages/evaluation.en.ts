@@ -7,7 +7,6 @@ export const evaluation = {
     training: 'training rows (none were held out)',
     all: 'rows',
   },
-  show: 'Measure now',
   confusion: 'Confusion matrix',
   confusionHint: 'A line for each true class, a column for each predicted one; colours are shares of the line.',
   trueClass: 'True',

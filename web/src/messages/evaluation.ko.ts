@@ -9,7 +9,6 @@ export const evaluation: typeof en = {
     training: '학습 행(따로 남겨 둔 행 없음)',
     all: '행',
   },
-  show: '지금 측정',
   confusion: '혼동 행렬',
   confusionHint: '가로줄은 실제 클래스, 세로줄은 예측 클래스입니다. 색은 가로줄 안에서의 비율입니다.',
   trueClass: '실제',

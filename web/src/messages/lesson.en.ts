@@ -20,7 +20,6 @@ export const lesson = {
   accuracy: 'Accuracy',
   meanCost: 'Mean cost',
   epoch: 'Epoch',
-  step: 'Step',
   depth: 'Hidden layers',
   activation: 'Activation',
   initializer: 'Start of the weights',
@@ -41,6 +40,10 @@ export const lesson = {
   factors: 'What each layer multiplies δ by',
   factorsHint: (row: string) =>
     `The two factors of row ${row}, from the engine’s own δ: the weights between the layers, and the slope f′. The slope alone is never more than ¼.`,
+  numbersOf: (name: string) => `The numbers, and the link to the playground, are of the network “${name}”.`,
+  unitOf: 'Unit j of the hidden layer',
+  firstUnit: (row: string) =>
+    `Of the network on the right: the first unit of its first hidden layer, for row ${row}, and the variance that this layer’s weights are drawn with.`,
   steps: [
     {
       title: 'A perceptron, and the forward pass',

@@ -22,7 +22,6 @@ export const lesson: LessonMessages = {
   accuracy: '정확도',
   meanCost: '평균 비용',
   epoch: '에폭',
-  step: '스텝',
   depth: '은닉층 수',
   activation: '활성화 함수',
   initializer: '가중치 초기화',
@@ -43,6 +42,10 @@ export const lesson: LessonMessages = {
   factors: '층마다 δ에 곱해지는 두 인수',
   factorsHint: (row) =>
     `엔진이 계산한 δ에서 얻은 ${row}번째 행의 두 인수로, 하나는 층 사이의 가중치, 다른 하나는 기울기 f′입니다. 기울기는 그 자체로 ¼을 넘지 않습니다.`,
+  numbersOf: (name) => `값과 실험실 링크는 “${name}” 신경망의 것입니다.`,
+  unitOf: '은닉층의 유닛 j',
+  firstUnit: (row) =>
+    `오른쪽 신경망의 첫 번째 은닉층에 있는 첫 번째 유닛의 ${row}번째 행에서의 값과, 그 층의 가중치를 뽑을 때의 분산입니다.`,
   steps: [
     {
       title: '퍼셉트론과 순전파',

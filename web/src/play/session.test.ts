@@ -128,6 +128,34 @@ describe('a session', () => {
     expect(words(Line.last)).toEqual(['hello', 'set', 'rate']);
   });
 
+  it('says that a lost connection has put the network back, until something is done with it', () => {
+    const session = new Session();
+    Line.last.accept();
+    session.set({ name: 'moons' }, {});
+    Line.last.tell({ tell: 'ready' });
+    expect(session.anew.value).toBe(false);
+    Line.last.close();
+    vi.advanceTimersByTime(500);
+    Line.last.accept();
+    Line.last.tell({ tell: 'ready' });
+    // To look at it is not to do something with it.
+    session.row(3);
+    session.draw(32, true);
+    expect(session.anew.value).toBe(true);
+    session.run();
+    expect(session.anew.value).toBe(false);
+  });
+
+  it('does not say so of a first connection that came late', () => {
+    const session = new Session();
+    session.set({ name: 'moons' }, {});
+    Line.last.close();
+    vi.advanceTimersByTime(500);
+    Line.last.accept();
+    Line.last.tell({ tell: 'ready' });
+    expect(session.anew.value).toBe(false);
+  });
+
   it('ends', () => {
     const session = new Session();
     Line.last.accept();

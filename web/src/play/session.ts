@@ -4,6 +4,9 @@ import type { Ask, Checked, Data, Frame, LedgerTold, Parameter, Phase, Ready, Re
 
 type Of<A extends Ask['ask']> = Extract<Ask, { ask: A }>;
 
+/** What takes a network on from where it stands, or makes another one. */
+const DOES: Ask['ask'][] = ['set', 'import', 'restart', 'run', 'epoch', 'batch', 'phase'];
+
 const [FIRST_WAIT, LONGEST_WAIT] = [500, 10_000];
 
 /**
@@ -21,6 +24,8 @@ export class Session {
   readonly checked: Signal<Checked | null> = signal(null);
   readonly ledger: Signal<LedgerTold | null> = signal(null);
   readonly refused: Signal<Refused | null> = signal(null);
+  /** Whether a lost connection has put the network back to step 0; until something is done with it there. */
+  readonly anew: Signal<boolean> = signal(false);
 
   private socket: WebSocket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -127,6 +132,7 @@ export class Session {
       this.connected.value = true;
       this.say({ ask: 'hello', token: token() });
       if (this.made) this.say(this.made);
+      this.anew.value = this.ready.value !== null;
     };
     socket.onmessage = (message) => {
       if (socket === this.socket && !this.closed) this.take(JSON.parse(message.data) as Tell);
@@ -174,6 +180,7 @@ export class Session {
   private ask(what: Ask): void {
     this.flush();
     this.refused.value = null;
+    if (DOES.includes(what.ask)) this.anew.value = false;
     this.say(what);
   }
 

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { address } from './address';
 import { type Language, language, type Theme, theme, words } from './preferences';
+import { Tips } from './Tips';
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const w = words.value;
@@ -64,6 +65,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <main id="content" tabIndex={-1}>
         {children}
       </main>
+      <Tips />
     </>
   );
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::export::File;
 use super::frame::View;
-use super::maps::{FINEST, Plane, extents};
+use super::maps::{FINEST, Plane};
 use super::messages::{Ask, Tell};
 use super::subject::{Made, Start, Subject};
 use super::training::Training;
@@ -310,7 +310,7 @@ impl<F: Real> Work<'_, '_, F> {
         if grid > FINEST || grid == 1 {
             return Err(format!("grid: got {grid}; expected 0 for no maps, or 2 to {FINEST}"));
         }
-        let extents = extents(self.training.rows()).filter(|_| grid > 0);
+        let extents = self.training.extents().filter(|_| grid > 0);
         self.view.plane = extents.map(|extents| Plane::new(self.training.network(), &extents, grid, units));
         Ok(())
     }

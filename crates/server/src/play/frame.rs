@@ -1,21 +1,34 @@
 //! What a frame shows: the state between two steps.
 
-use deltarule::dataset::{Batch, BatchBuffer, Targets};
+use deltarule::dataset::{Batch, BatchBuffer, Samples, Targets};
 use deltarule::explain::{Anatomy, Names};
 use deltarule::health::telemetry::LayerOutline;
 use deltarule::layer::{Layer, Pass};
+use deltarule::model::Scorer;
 use deltarule::network::Workspace;
 use deltarule::{Real, Task};
 use serde_json::{Value, json};
 
 use super::logits::Logits;
 use super::maps::{Plane, extents};
-use super::messages::{DataTold, Delta, Frame, Image, LayerNumbers, Points, Ready, RowNumbers};
+use super::messages::{DataTold, Delta, Extent, Frame, Image, LayerNumbers, Points, Ready, RowNumbers};
 use super::phases::{row_of, weights_of};
 use super::training::Training;
 
 /// Rows that are drawn, at most.
 const DRAWN: usize = 2000;
+
+/// Inputs and targets of rows, as the network sees them: at most [`DRAWN`], evenly chosen.
+fn points_of<F: Real>(rows: &Samples<'_, F>) -> Points {
+    let every = rows.rows.div_ceil(DRAWN).max(1);
+    let drawn = || (0..rows.rows).step_by(every);
+    let x = drawn().map(|row| row_of(&rows.dense, row, rows.dense_width)).collect();
+    let y = drawn().map(|row| match &rows.targets {
+        Targets::Classes { codes, .. } => f64::from(codes[row]),
+        Targets::Values { outputs, values } => values[row * outputs].to_f64(),
+    });
+    Points { x, y: y.collect() }
+}
 
 /// What is looked at.
 pub struct View<F: Real> {
@@ -51,8 +64,12 @@ impl<F: Real> Training<'_, F> {
             inputs: names,
             outputs: outputs.to_vec(),
             steps_per_epoch: self.steps_per_epoch(),
-            points: self.points(),
-            range: extents(rows),
+            points: self.extents().map(|_| points_of(rows)),
+            validation_points: self
+                .extents()
+                .and(self.validation.as_ref())
+                .map(|scorer| points_of(scorer.rows())),
+            range: self.extents(),
         };
         Ready {
             session: session.to_owned(),
@@ -64,17 +81,11 @@ impl<F: Real> Training<'_, F> {
         }
     }
 
-    fn points(&self) -> Option<Points> {
-        let rows = self.rows();
-        extents(rows)?;
-        let every = rows.rows.div_ceil(DRAWN).max(1);
-        let drawn = || (0..rows.rows).step_by(every);
-        let x = drawn().map(|row| row_of(&rows.dense, row, rows.dense_width)).collect();
-        let y = drawn().map(|row| match &rows.targets {
-            Targets::Classes { codes, .. } => f64::from(codes[row]),
-            Targets::Values { outputs, values } => values[row * outputs].to_f64(),
-        });
-        Some(Points { x, y: y.collect() })
+    /// How far the maps reach: over training and validation rows, since both are drawn on them.
+    pub fn extents(&self) -> Option<Vec<Extent>> {
+        let validation = self.validation.as_ref().map(Scorer::rows);
+        let parts: Vec<_> = std::iter::once(self.rows()).chain(validation).collect();
+        extents(&parts)
     }
 
     /// The state as it stands.

@@ -18,13 +18,15 @@ const MOST_BYTES: usize = 2 << 20;
 /// How far the maps reach beyond the rows, as a share of their extent.
 const MARGIN: f64 = 0.15;
 
-/// How far each input goes in the training rows, and a little further; `None` unless there are one or two.
-pub fn extents<F: Real>(rows: &Samples<'_, F>) -> Option<Vec<Extent>> {
+/// How far each input goes in these rows, and a little further; `None` unless there are one or two.
+pub fn extents<F: Real>(parts: &[&Samples<'_, F>]) -> Option<Vec<Extent>> {
+    let rows = parts.first()?;
     if !(1..=2).contains(&rows.dense_width) || rows.code_width > 0 || rows.sparse.is_some() {
         return None;
     }
     let extent = |column: usize| {
-        let numbers = rows.dense.iter().skip(column).step_by(rows.dense_width).map(|x| x.to_f64());
+        let numbers = parts.iter().flat_map(|part| part.dense.iter().skip(column).step_by(rows.dense_width));
+        let numbers = numbers.map(|x| x.to_f64());
         let (least, most) =
             numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
         let margin = if most > least { MARGIN * (most - least) } else { 1.0 };
@@ -130,6 +132,20 @@ mod tests {
         assert_eq!(bytes(&[f32::NAN]), [0]);
         let map = map_of(&[0.25_f32, -2.0]);
         assert_eq!((map.low, map.high), (-2.0, 0.25));
+    }
+
+    #[test]
+    fn a_map_reaches_beyond_the_rows_of_all_parts() {
+        let part = |dense: Vec<f32>| {
+            let values = vec![0.0; dense.len()];
+            Dataset::from_dense(1, dense, Targets::Values { outputs: 1, values })
+        };
+        let (train, validation) = (part(vec![0.0, 1.0]), part(vec![3.0, 2.0]));
+        let extent = extents(&[&train, &validation]).unwrap()[0];
+        assert!((extent.low - -0.45).abs() < 1e-12 && (extent.high - 3.45).abs() < 1e-12, "{extent:?}");
+        let wide =
+            Dataset::from_dense(3, vec![0.0_f32; 3], Targets::Values { outputs: 1, values: vec![0.0] });
+        assert!(extents(&[&wide]).is_none());
     }
 
     #[test]

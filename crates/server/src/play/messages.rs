@@ -120,6 +120,7 @@ pub struct DataTold {
     pub outputs: Vec<String>,
     pub steps_per_epoch: u64,
     pub points: Option<Points>,
+    pub validation_points: Option<Points>,
     pub image: Option<Image>,
     pub range: Option<Vec<Extent>>,
 }

@@ -345,3 +345,27 @@ fn frames_tell_points_maps_pictures_and_figures() {
         assert_eq!((ready.data.task, ready.data.outputs), ("numbers", vec!["y".to_owned()]));
     });
 }
+
+#[test]
+fn validation_rows_are_told_beside_the_training_rows_and_lie_on_the_map() {
+    let subject = self::subject("circles", &[("hidden", "4"), ("validation", "0.3"), ("test", "0")]).unwrap();
+    with(&subject, |training, _| {
+        let data = training.ready("s").data;
+        let (points, others) = (data.points.unwrap(), data.validation_points.unwrap());
+        assert_eq!((points.x.len(), others.x.len()), (data.rows, data.validation));
+        assert_eq!(others.y.len(), data.validation);
+        let all = subject.prepared.split.train.len() + subject.prepared.split.validation.len();
+        assert_eq!(points.x.len() + others.x.len(), all);
+        // No row is told twice, and both classes are among those of either kind.
+        assert!(others.x.iter().all(|row| !points.x.contains(row)));
+        assert!([0.0, 1.0].iter().all(|class| others.y.contains(class) && points.y.contains(class)));
+        for (input, extent) in data.range.unwrap().iter().enumerate() {
+            assert!(others.x.iter().all(|row| extent.low < row[input] && row[input] < extent.high));
+        }
+    });
+    let whole = self::subject("circles", &[("hidden", "4"), ("validation", "0"), ("test", "0")]).unwrap();
+    with(&whole, |training, _| {
+        let data = training.ready("s").data;
+        assert!(data.points.is_some() && data.validation_points.is_none());
+    });
+}

@@ -17,34 +17,38 @@ export function ExplainView({ name }: { name: string }) {
   const member = Math.max(1, Number(query.get('member')) || 1);
   const weight = query.get('weight') ?? '';
   const by = query.get('lines') === 'gradient' ? 'gradient' : 'carries';
-  const [told, setTold] = useState<Rows | null>(null);
-  const [explained, setExplained] = useState<Explained | null>(null);
-  const [problem, setProblem] = useState('');
-  // Without a choice it is the row that costs most.
-  const row = Number(query.get('row')) || told?.list[0]?.row || 0;
+  const [told, setTold] = useState<Answer<Rows> | null>(null);
+  const [explained, setExplained] = useState<Answer<Explained> | null>(null);
+  const [problem, setProblem] = useState<Answer<string> | null>(null);
+  // Without a choice it is the row that costs most: of this part, not of the one that was listed before.
+  const list = `${name} ${part}`;
+  const row = Number(query.get('row')) || (told?.to === list && told.answer.list[0]?.row) || 0;
+  const nothing = told?.to === list && row === 0;
+  const asked = [name, row, weight, member].join(' ');
   useEffect(() => {
     document.title = `${name} · ${w.title} · deltarule`;
   }, [name, w]);
   useEffect(() => {
     if (row === 0) return;
+    // An answer that comes after another question was put is nobody's.
     let current = true;
     fetchExplained(name, row, weight, member).then(
       (answer) => {
         if (!current) return;
-        setProblem('');
-        setExplained(answer);
+        setProblem(null);
+        setExplained({ to: asked, answer });
       },
       (error: Error) => {
         if (!current) return;
         // What another row came to would stand under this one's name.
         setExplained(null);
-        setProblem(error.message);
+        setProblem({ to: asked, answer: error.message });
       },
     );
     return () => {
       current = false;
     };
-  }, [name, row, weight, member]);
+  }, [asked]);
   // The row is put into the address with the weight: a link to what is shown holds both.
   const choose = (parameter: string) => setQuery({ row: String(row), weight: parameter });
   return (
@@ -61,29 +65,29 @@ export function ExplainView({ name }: { name: string }) {
             <input
               type="number"
               min={1}
-              max={told?.of_table ?? 1}
+              max={told?.answer.of_table ?? 1}
               value={row || ''}
               onChange={(e) => setQuery({ row: e.currentTarget.value, weight: null })}
             />
           </label>
-          {told && <span class="muted">{w.rowOf(figure(told.of_table))}</span>}
-          {told && told.members > 1 && (
+          {told && <span class="muted">{w.rowOf(figure(told.answer.of_table))}</span>}
+          {told && told.answer.members > 1 && (
             <label>
               {w.member}
               <input
                 type="number"
                 min={1}
-                max={told.members}
+                max={told.answer.members}
                 value={member}
                 onChange={(e) => setQuery({ member: e.currentTarget.value })}
               />
             </label>
           )}
-          {told && told.members > 1 && <span class="muted">{w.rowOf(figure(told.members))}</span>}
+          {told && told.answer.members > 1 && <span class="muted">{w.rowOf(figure(told.answer.members))}</span>}
         </div>
-        {problem && (
+        {problem?.to === asked && (
           <p class="pill error wrap" role="alert">
-            {problem}
+            {problem.answer}
           </p>
         )}
       </section>
@@ -93,11 +97,11 @@ export function ExplainView({ name }: { name: string }) {
         row={row}
         choose={(chosen) => setQuery({ row: String(chosen), weight: null })}
         setPart={(chosen) => setQuery({ part: chosen, row: null, weight: null })}
-        take={setTold}
+        take={(answer) => setTold({ to: list, answer })}
       />
-      {told && explained && (
-        <>
-          <RowShown told={told} explained={explained} />
+      {told && explained && !nothing && (
+        <div class="explained" aria-busy={explained.to !== asked}>
+          <RowShown told={told.answer} explained={explained.answer} />
           <div class="explain-network">
             <section class="card">
               <h2>{w.network}</h2>
@@ -111,13 +115,19 @@ export function ExplainView({ name }: { name: string }) {
                   </select>
                 </label>
               </div>
-              <WeightChoice explained={explained} choose={choose} />
-              <NetworkDrawing explained={explained} by={by} choose={choose} />
+              <WeightChoice explained={explained.answer} choose={choose} />
+              <NetworkDrawing explained={explained.answer} by={by} choose={choose} />
             </section>
-            <LedgerTree explained={explained} />
+            <LedgerTree explained={explained.answer} />
           </div>
-        </>
+        </div>
       )}
     </>
   );
+}
+
+/** What the server said, and to which question: until the next answer is there, the last one stands, marked as that. */
+interface Answer<T> {
+  to: string;
+  answer: T;
 }

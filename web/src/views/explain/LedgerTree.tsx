@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Explained, Quantity } from '../../api/model';
 import { figure, words } from '../../shell/preferences';
+import { tip } from '../../shell/Tips';
 
 /** How far it is unfolded at first. */
 const OPEN = 1;
@@ -35,9 +36,12 @@ export function LedgerTree({ explained }: { explained: Explained }) {
 
 function Node({ of, level, open }: { of: Quantity; level: number; open: number }) {
   const w = words.value.explain;
+  // All digits of the number; of what unfolds, its summary tells them, since that is what the keyboard comes to.
+  const unfolds = of.kind !== 'given' && of.kind !== 'folded';
+  const exact = tip(String(of.value), figure(of.value));
   const head = (
     <>
-      <b class="symbol">{of.symbol}</b> = <output title={String(of.value)}>{figure(of.value)}</output>
+      <b class="symbol">{of.symbol}</b> = <output {...(unfolds ? {} : exact)}>{figure(of.value)}</output>
       {of.meaning && (
         <span class="muted" lang="en">
           {' · '}
@@ -47,11 +51,11 @@ function Node({ of, level, open }: { of: Quantity; level: number; open: number }
       {of.kind === 'folded' && <span class="muted"> · {w.folded}</span>}
     </>
   );
-  if (of.kind === 'given' || of.kind === 'folded') return <li class="leaf">{head}</li>;
+  if (!unfolds) return <li class="leaf">{head}</li>;
   return (
     <li>
       <details open={level <= open}>
-        <summary>{head}</summary>
+        <summary data-tip={exact['data-tip']}>{head}</summary>
         <p class="formula">
           {formula(of)} <br />= {numbers(of)}
           {of.kind !== 'formula' && <> = {figure(of.computed)}</>}

@@ -26,9 +26,11 @@ interface Props {
 export function RowList({ run, part, row, choose, setPart, take }: Props) {
   const w = words.value.explain;
   const [told, setTold] = useState<Rows | null>(null);
+  const [answered, setAnswered] = useState('');
   const [count, setCount] = useState(AT_ONCE);
   const [problem, setProblem] = useState('');
   useEffect(() => setCount(AT_ONCE), [part]);
+  const asked = `${run} ${part} ${count}`;
   useEffect(() => {
     let current = true;
     fetchRows(run, part, 0, count).then(
@@ -36,17 +38,23 @@ export function RowList({ run, part, row, choose, setPart, take }: Props) {
         if (!current) return;
         setProblem('');
         setTold(answer);
+        setAnswered(asked);
         take(answer);
       },
-      (error: Error) => current && setProblem(error.message),
+      (error: Error) => {
+        if (!current) return;
+        // The rows of another part would stand under this one's name.
+        setTold(null);
+        setProblem(error.message);
+      },
     );
     return () => {
       current = false;
     };
-  }, [run, part, count]);
+  }, [asked]);
   const list = told?.list ?? [];
   return (
-    <section class="card" aria-labelledby="rows">
+    <section class="card" aria-labelledby="rows" aria-busy={told !== null && answered !== asked}>
       <h2 id="rows">{w.rows}</h2>
       <p class="hint">{w.rowsHint}</p>
       {!report && (
@@ -114,7 +122,7 @@ function Tile({ one, told, chosen, choose }: TileProps) {
   const w = words.value.explain;
   const said = w.told(figure(one.row), spoken(one.target), spoken(one.prediction), figure(one.cost));
   return (
-    <button type="button" class="tile" aria-pressed={chosen} title={said} onClick={() => choose(one.row)}>
+    <button type="button" class="tile" aria-pressed={chosen} data-tip={said} onClick={() => choose(one.row)}>
       <Picture side={told.image?.side ?? 1} colour={pixelsOf(one, told)} of={one} small />
       <span class={one.wrong ? 'wrong' : ''}>
         <span class="unseen">

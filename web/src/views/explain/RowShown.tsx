@@ -2,6 +2,7 @@ import type { Explained, Rows } from '../../api/model';
 import { diverging } from '../../charts/colours';
 import { Figures } from '../../charts/Figures';
 import { dark, figure, words } from '../../shell/preferences';
+import { tip } from '../../shell/Tips';
 import { Picture } from './Picture';
 import { pixelsOf, spoken } from './RowList';
 
@@ -52,8 +53,8 @@ function Cells({ told, explained }: { told: Rows; explained: Explained }) {
         {told.columns.map((name, at) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd title={explained.told.cells[at] ?? ''}>
-              {short(explained.told.cells[at]) ?? <span class="muted">{w.missing}</span>}
+            <dd>
+              <Cell text={explained.told.cells[at] ?? null} />
             </dd>
           </div>
         ))}
@@ -63,10 +64,11 @@ function Cells({ told, explained }: { told: Rows; explained: Explained }) {
   );
 }
 
-/** A long number as other numbers are written; words as they are. */
-function short(cell: string | null | undefined): string | null {
-  if (cell === null || cell === undefined) return null;
-  return cell.length > 8 && Number.isFinite(Number(cell)) ? figure(Number(cell)) : cell;
+/** A long number as other numbers are written, its tip all of its digits; words as they are. */
+function Cell({ text }: { text: string | null }) {
+  if (text === null) return <span class="muted">{words.value.explain.missing}</span>;
+  const short = text.length > 8 && Number.isFinite(Number(text)) ? figure(Number(text)) : text;
+  return <span {...tip(text, short)}>{short}</span>;
 }
 
 function Outputs({ explained }: { explained: Explained }) {
@@ -140,9 +142,7 @@ function Attribution({ told, explained }: { told: Rows; explained: Explained }) 
             const size = (share.times_input ?? 0) / most;
             return (
               <li key={share.column}>
-                <span class="name" title={share.column}>
-                  {share.column}
-                </span>
+                <span class="name">{share.column}</span>
                 <span class="track" aria-hidden="true">
                   <i
                     style={{

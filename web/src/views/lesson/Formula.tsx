@@ -8,7 +8,17 @@ interface Props {
   /** The same in a line of text, `{key}` where a number comes. */
   line: string;
   signs: Signs;
-  values: Record<string, number | null | undefined>;
+  /** Lists are those of a layer, unit by unit; lists of lists a matrix, row by row. */
+  values: Record<string, Value>;
+}
+
+type Numbers = (number | null)[];
+export type Value = number | null | undefined | Numbers | Numbers[];
+
+function written(value: Value): string {
+  if (!Array.isArray(value)) return figure(value);
+  const inside = value.map((one) => (Array.isArray(one) ? one.map((each) => figure(each)).join(', ') : figure(one)));
+  return `(${inside.join(Array.isArray(value[0]) ? '; ' : ', ')})`;
 }
 
 /** A formula; each symbol tells its number of the moment to whoever points at it, and the list below to everybody. */
@@ -16,7 +26,7 @@ export function Formula({ tex, line, signs, values }: Props) {
   const w = words.value.lesson;
   const place = useRef<HTMLDivElement>(null);
   const [lit, setLit] = useState<string | null>(null);
-  const told = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, figure(value)]));
+  const told = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, written(value)]));
   const latest = useRef(told);
   latest.current = told;
   useEffect(() => {

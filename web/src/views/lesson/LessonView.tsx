@@ -50,7 +50,7 @@ export function LessonView() {
       <ol class="lesson-steps" aria-label={w.heading}>
         {w.steps.map((one, at) => (
           <li key={one.title}>
-            <a href={link(at + 1)} aria-current={at + 1 === step ? 'step' : undefined} title={one.title}>
+            <a href={link(at + 1)} aria-current={at + 1 === step ? 'step' : undefined} data-tip={one.title}>
               {at + 1}
               {done.includes(at + 1) && <span aria-hidden="true"> ✓</span>}
             </a>

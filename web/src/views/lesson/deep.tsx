@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { Factors } from '../../charts/Bars';
 import { factors } from '../../lesson/factors';
 import type { Signs } from '../../lesson/formula';
+import { SLOPES, type Slope, startOf } from '../../lesson/slopes';
 import { deep, type Subject } from '../../lesson/subjects';
 import type { Pass } from '../../play/pass';
 import type { Session } from '../../play/session';
@@ -87,13 +88,22 @@ function useBackward(session: Session, layers: number): Pass | null {
   return pass;
 }
 
+const MENDED: Signs = {
+  ...SLOPE,
+  z: { tex: 'z', text: 'z' },
+  a: { tex: 'a', text: 'a' },
+  fanIn: { tex: 'n_\\text{in}', text: 'n_in' },
+  fanOut: { tex: 'n_\\text{out}', text: 'n_out' },
+  variance: { tex: '\\operatorname{Var}(w)', text: 'Var(w)' },
+};
+
 const LAYERS = 8;
-const ACTIVATIONS = ['sigmoid', 'tanh', 'relu', 'leaky_relu', 'gelu'];
 const STARTS = ['auto', 'glorot_uniform', 'he_normal', 'zeros'];
 
 export function Mended({ done }: StepProps) {
   const w = words.value.lesson;
-  const [activation, setActivation] = useState('relu');
+  // Like the one on the left, so that what mends it is the reader's to find.
+  const [activation, setActivation] = useState('sigmoid');
   const [start, setStart] = useState('auto');
   const subjects = [deep(LAYERS, 'sigmoid', 'glorot_uniform'), deep(LAYERS, activation, start)];
   const sessions = [useSubject(subjects[0] as Subject), useSubject(subjects[1] as Subject)];
@@ -105,24 +115,35 @@ export function Mended({ done }: StepProps) {
   const [left, right] = sessions.map((session) => session.frame.value?.training.cost ?? null);
   const trained = (sessions[1]?.frame.value?.epoch ?? 0) > 0;
   useOnce(trained && typeof left === 'number' && typeof right === 'number' && right < left / 2, done);
-  const shown = sessions[1]?.frame.value ?? null;
-  const a = shown?.row.layers[0]?.a[0] ?? null;
-  const relu: Signs = { a: { tex: 'a', text: 'a' }, arrives: SLOPE.arrives as Signs[string] };
+  const [ready, shown] = [sessions[1]?.ready.value ?? null, sessions[1]?.frame.value ?? null];
+  const unit = shown?.row.layers[0];
+  const [z, a] = [unit?.z?.[0] ?? null, unit?.a[0] ?? null];
+  const slope = SLOPES[activation] as Slope;
+  // What "as the activation asks for" comes to is the plan's to say.
+  const drawn = startOf(start === 'auto' ? String(ready?.settings.initializer ?? '') : start);
+  const [fanIn, fanOut] = [ready?.layers[0]?.fan_in ?? 0, ready?.layers[0]?.units ?? 0];
   return (
     <>
       <Formula
-        tex={
-          "\\mathrm{ReLU}'(z) = \\begin{cases}1 & \\s{a} > 0\\\\ 0 & \\s{a} \\le 0\\end{cases} \\qquad \\operatorname{Var}(w) = \\frac{2}{n_\\text{in}} \\;\\text{(He)},\\quad \\frac{2}{n_\\text{in} + n_\\text{out}} \\;\\text{(Glorot)} \\qquad \\s{arrives}"
-        }
-        line="a = {a},  ‖δ₁‖ / ‖δ_L‖ = {arrives}"
-        signs={relu}
-        values={{ a, arrives: share(shown) }}
+        tex={[slope.tex, drawn?.tex, '\\s{arrives}'].filter(Boolean).join(' \\qquad ')}
+        line={[slope.line, drawn?.line, '‖δ₁‖ / ‖δ_L‖ = {arrives}'].filter(Boolean).join(',  ')}
+        signs={MENDED}
+        values={{
+          z,
+          a,
+          slope: z === null || a === null ? null : slope.at(z, a),
+          fanIn: fanIn || null,
+          fanOut: fanOut || null,
+          variance: drawn && fanIn ? drawn.variance(fanIn, fanOut) : null,
+          arrives: share(shown),
+        }}
       />
+      <p class="hint">{w.firstUnit(figure((shown?.row.row ?? 0) + 1))}</p>
       <div class="choices">
         <label>
           {w.activation}{' '}
           <select value={activation} onChange={(e) => setActivation(e.currentTarget.value)}>
-            {ACTIVATIONS.map((name) => (
+            {Object.keys(SLOPES).map((name) => (
               <option key={name}>{name}</option>
             ))}
           </select>

@@ -109,6 +109,7 @@ export function Update({ done }: StepProps) {
         signs={SIGNS}
         values={{ next: has ? w1 - eta * gradient : null, w1, eta, gradient }}
       />
+      <p class="hint">{w.numbersOf(named[1]?.name ?? '')}</p>
       <div class="choices">
         {(['when', 'how'] as const).map((key) => (
           <label key={key}>
@@ -144,6 +145,16 @@ export function Update({ done }: StepProps) {
   );
 }
 
+const HIDDEN: Signs = {
+  ...SIGNS,
+  a: { tex: 'a_j', text: 'aⱼ' },
+  w1: { tex: 'w_{1j}', text: 'w₁ⱼ' },
+  w2: { tex: 'w_{2j}', text: 'w₂ⱼ' },
+  b: { tex: 'b_j', text: 'bⱼ' },
+  v: { tex: 'v_j', text: 'vⱼ' },
+  c: { tex: 'c', text: 'c' },
+};
+
 export function Xor({ done }: StepProps) {
   const w = words.value.lesson;
   const [alone, hidden] = [useSubject(xor('none'), 64), useSubject(xor('4'), 64)];
@@ -153,16 +164,43 @@ export function Xor({ done }: StepProps) {
   useOnce(cost !== null && cost < 0.02, done);
   const frame = hidden.frame.value;
   const row = frame?.row;
+  const [unit, setUnit] = useState(0);
+  const [first, last] = frame?.weights ?? [];
+  const told = (parameter: Parameter) => (frame ? parameterIn(frame, parameter) : null);
+  const into = (from: number | null) => (first ? told({ layer: first.layer, from, to: unit }) : null);
+  const out = (from: number | null) => (last ? told({ layer: last.layer, from, to: 0 }) : null);
   return (
     <>
       <Formula
         tex={
-          '\\s{yhat} = \\sigma\\Bigl(\\sum_j v_j \\tanh\\bigl(w_{1j}\\,\\s{x1} + w_{2j}\\,\\s{x2} + b_j\\bigr) + c\\Bigr)'
+          '\\s{a} = \\tanh\\bigl(\\s{w1}\\,\\s{x1} + \\s{w2}\\,\\s{x2} + \\s{b}\\bigr) \\qquad \\s{yhat} = \\sigma\\Bigl(\\sum_j \\s{v}\\,\\s{a} + \\s{c}\\Bigr)'
         }
-        line="x = ({x1}, {x2}),  ŷ = {yhat}"
-        signs={SIGNS}
-        values={{ x1: row?.x[0], x2: row?.x[1], yhat: row?.layers.at(-1)?.a[0] }}
+        line="tanh({w1} · {x1} + {w2} · {x2} + {b}) = {a},  ŷ = {yhat}"
+        signs={HIDDEN}
+        values={{
+          a: row?.layers[0]?.a[unit],
+          w1: into(0),
+          w2: into(1),
+          b: into(null),
+          x1: row?.x[0],
+          x2: row?.x[1],
+          v: out(unit),
+          c: out(null),
+          yhat: row?.layers.at(-1)?.a[0],
+        }}
       />
+      <div class="choices">
+        <label>
+          {w.unitOf}{' '}
+          <select value={unit} onChange={(e) => setUnit(Number(e.currentTarget.value))}>
+            {[0, 1, 2, 3].map((at) => (
+              <option key={at} value={at}>
+                {at + 1}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
       <Together {...controls} />
       <div class="figure two">
         {[alone, hidden].map((session, at) => (
@@ -187,6 +225,10 @@ export function Xor({ done }: StepProps) {
 }
 
 const LAYERED: Signs = {
+  here: { tex: '\\delta^{(1)}', text: 'δ⁽¹⁾' },
+  later: { tex: '\\delta^{(2)}', text: 'δ⁽²⁾' },
+  between: { tex: 'w^{(2)}', text: 'w⁽²⁾' },
+  slope: { tex: "f\\,'(z^{(1)})", text: 'f′(z⁽¹⁾)' },
   d1: { tex: '\\delta^{(1)}_1', text: 'δ⁽¹⁾₁' },
   v1: { tex: 'w^{(2)}_{11}', text: 'w⁽²⁾₁₁' },
   v2: { tex: 'w^{(2)}_{12}', text: 'w⁽²⁾₁₂' },
@@ -208,6 +250,7 @@ export function Recursion({ done }: StepProps) {
   const out = [0, 1, 2].map((to) =>
     before ? (before.w.before[to] ?? null) : frame ? parameterIn(frame, { layer: 1, from: 0, to }) : null,
   );
+  const between = before?.w.before ?? frame?.weights?.find((one) => one.layer === 1)?.w;
   const later = pass?.deltas.get(1);
   const a = pass?.a.get(0)?.[0] ?? null;
   const sum = later ? out.reduce<number>((all, weight, k) => all + (weight ?? 0) * (later[k] ?? 0), 0) : null;
@@ -217,11 +260,24 @@ export function Recursion({ done }: StepProps) {
     <>
       <Formula
         tex={
-          "\\delta_l = (\\delta_{l+1}\\, w_{l+1}^{\\top}) \\odot f\\,'(z_l) \\qquad \\s{d1} = \\bigl(\\s{v1}\\s{e1} + \\s{v2}\\s{e2} + \\s{v3}\\s{e3}\\bigr)\\,\\s{a}\\,(1 - \\s{a})"
+          '\\s{here} = \\bigl(\\s{later}\\,{\\s{between}}^{\\top}\\bigr) \\odot \\s{slope} \\qquad \\s{d1} = \\bigl(\\s{v1}\\s{e1} + \\s{v2}\\s{e2} + \\s{v3}\\s{e3}\\bigr)\\,\\s{a}\\,(1 - \\s{a})'
         }
         line="({v1} · {e1} + {v2} · {e2} + {v3} · {e3}) · {a} · (1 − {a}) = {d1}"
         signs={LAYERED}
-        values={{ d1: made, v1: out[0], v2: out[1], v3: out[2], e1: later?.[0], e2: later?.[1], e3: later?.[2], a }}
+        values={{
+          here: pass?.deltas.get(0),
+          later,
+          between: between && [0, 1, 2].map((from) => between.slice(3 * from, 3 * from + 3)),
+          slope: pass?.a.get(0)?.map((one) => (one === null ? null : one * (1 - one))),
+          d1: made,
+          v1: out[0],
+          v2: out[1],
+          v3: out[2],
+          e1: later?.[0],
+          e2: later?.[1],
+          e3: later?.[2],
+          a,
+        }}
       />
       <Trouble session={session} />
       <PhaseButton session={session} />

@@ -61,7 +61,7 @@ export function Controls({ playground, ready }: { playground: Playground; ready:
         <Counter name={`${w.cost} · ${w.training}`} value={figure(frame?.training.cost)} />
         {frame?.validation && <Counter name={`${w.cost} · ${w.validation}`} value={figure(frame.validation.cost)} />}
         {typeof frame?.training.accuracy === 'number' && (
-          <Counter name="accuracy" value={figure(frame.validation?.accuracy ?? frame.training.accuracy)} />
+          <Counter name={w.accuracy} value={figure(frame.validation?.accuracy ?? frame.training.accuracy)} />
         )}
       </dl>
       <Help />

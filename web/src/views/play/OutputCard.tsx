@@ -11,7 +11,7 @@ export function OutputCard({ playground, ready }: { playground: Playground; read
   const w = words.value.play;
   const { session } = playground;
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { range, inputs, points } = ready.data;
+  const { range, inputs, points, rows, validation, validation_points: others } = ready.data;
   const plane = range?.length === 2;
   const isDark = dark.value;
   useEffect(() => {
@@ -50,7 +50,12 @@ export function OutputCard({ playground, ready }: { playground: Playground; read
   }, [ready, isDark]);
   if (!range) return null;
   const [x = '', y = ''] = inputs;
-  const label = plane ? w.mapText(x, y) : w.curveText(x);
+  const label = [
+    plane ? w.mapText(x, y, figure(rows)) : w.curveText(x, figure(rows)),
+    others && w.validationText(figure(validation)),
+  ]
+    .filter(Boolean)
+    .join(' ');
   const pick = (event: MouseEvent) => {
     const element = event.currentTarget as HTMLCanvasElement;
     const row = pointAt(ready, element.clientWidth, element.clientHeight, event.offsetX, event.offsetY);
@@ -67,6 +72,18 @@ export function OutputCard({ playground, ready }: { playground: Playground; read
             {name}
           </li>
         ))}
+        {points && (
+          <li>
+            <i class="mark" />
+            {w.trainingRows}
+          </li>
+        )}
+        {others && (
+          <li>
+            <i class="mark open" />
+            {w.validationRows}
+          </li>
+        )}
       </ul>
       {points && (
         <p class="hint">

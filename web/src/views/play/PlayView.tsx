@@ -150,12 +150,18 @@ function Standing({ playground }: { playground: Playground }) {
       </p>
     );
   }
-  if (session.connected.value) return null;
-  return (
-    <p class="pill warning standing" role="status">
-      {session.ready.value ? w.lost : w.connecting}
+  if (!session.connected.value) {
+    return (
+      <p class="pill warning standing" role="status">
+        {session.ready.value ? w.lost : w.connecting}
+      </p>
+    );
+  }
+  return session.anew.value ? (
+    <p class="pill note standing" role="status">
+      {w.anew}
     </p>
-  );
+  ) : null;
 }
 
 interface NetworkProps {

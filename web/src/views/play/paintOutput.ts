@@ -71,29 +71,39 @@ function paintPlane(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
 
 /** The least and most of what is to be learnt: the map's colours and the points' are the same. */
 function ends(ready: Ready, map: { low: number; high: number }): [number, number] {
-  const told = (ready.data.points?.y ?? []).filter((y): y is number => y !== null);
+  const told = targets(ready);
   return told.length > 0 ? [Math.min(...told), Math.max(...told)] : [map.low, map.high];
 }
+
+const targets = ({ data }: Ready) =>
+  [...(data.points?.y ?? []), ...(data.validation_points?.y ?? [])].filter((y): y is number => y !== null);
 
 const across = ({ low, high }: { low: number; high: number }, at: number, size: number) =>
   ((at - low) / (high - low || 1)) * size;
 
 function paintPoints(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
   const { ready, frame, width, height, dark } = scene;
-  const { points, range, task, outputs } = ready.data;
+  const { points, validation_points, range, task, outputs } = ready.data;
   const [over, up] = range ?? [];
   if (!points || !over || !up) return;
   const classes = Math.max(outputs.length, 2);
   const [low, high] = ends(ready, { low: 0, high: 1 });
   const radius = points.x.length > 600 ? 2.5 : points.x.length > 20 ? 3.5 : 7;
-  points.x.forEach(([x, y], row) => {
-    const kind = points.y[row] ?? null;
-    if (typeof x !== 'number' || typeof y !== 'number' || kind === null) return;
+  const colour = (kind: number) =>
+    task === 'numbers' ? css(sequential((kind - low) / (high - low || 1))) : classColour(kind, classes, dark);
+  const place = ([x, y]: (number | null)[]): [number, number] | null =>
+    typeof x === 'number' && typeof y === 'number' ? [across(over, x, width), height - across(up, y, height)] : null;
+  validation_points?.x.forEach((inputs, row) => {
+    const [kind, at] = [validation_points.y[row] ?? null, place(inputs)];
+    if (kind !== null && at) ring(ctx, at, radius + 0.5, colour(kind), dark);
+  });
+  points.x.forEach((inputs, row) => {
+    const [kind, at] = [points.y[row] ?? null, place(inputs)];
+    if (kind === null || !at) return;
     const chosen = row === frame.row.row;
     ctx.beginPath();
-    ctx.arc(across(over, x, width), height - across(up, y, height), chosen ? radius + 3 : radius, 0, 2 * Math.PI);
-    ctx.fillStyle =
-      task === 'numbers' ? css(sequential((kind - low) / (high - low || 1))) : classColour(kind, classes, dark);
+    ctx.arc(...at, chosen ? radius + 3 : radius, 0, 2 * Math.PI);
+    ctx.fillStyle = colour(kind);
     ctx.fill();
     ctx.lineWidth = chosen ? 3 : 1;
     ctx.strokeStyle = chosen ? (dark ? '#fff' : '#000') : dark ? '#0b0e12' : '#fff';
@@ -101,12 +111,34 @@ function paintPoints(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
   });
 }
 
+/** A validation row's mark: its middle is left open, and it has a rim on both sides, so that it shows on its own colour. */
+function ring(
+  ctx: CanvasRenderingContext2D,
+  at: [number, number],
+  radius: number,
+  colour: string,
+  dark: boolean,
+): void {
+  ctx.beginPath();
+  ctx.arc(...at, radius, 0, 2 * Math.PI);
+  ctx.lineWidth = 4;
+  ctx.strokeStyle = dark ? '#0b0e12' : '#fff';
+  ctx.stroke();
+  ctx.lineWidth = 2;
+  ctx.strokeStyle = colour;
+  ctx.stroke();
+}
+
 function paintCurve(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
   const { ready, frame, width, height, dark } = scene;
   ctx.clearRect(0, 0, width, height);
   const place = curvePlaces(ready, width, height);
   if (!place) return;
-  const { points } = ready.data;
+  const { points, validation_points } = ready.data;
+  validation_points?.x.forEach(([x], row) => {
+    const y = validation_points.y[row] ?? null;
+    if (typeof x === 'number' && y !== null) ring(ctx, [place.x(x), place.y(y)], 3.5, category(0, dark), dark);
+  });
   ctx.fillStyle = category(0, dark);
   points?.x.forEach(([x], row) => {
     const y = points.y[row] ?? null;
@@ -136,10 +168,9 @@ function paintCurve(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
 
 /** Where numbers stand in the picture of a function: all points are inside, with a margin. */
 function curvePlaces(ready: Ready, width: number, height: number) {
-  const { points, range } = ready.data;
-  const [over] = range ?? [];
+  const [over] = ready.data.range ?? [];
   if (!over) return null;
-  const told = (points?.y ?? []).filter((y): y is number => y !== null);
+  const told = targets(ready);
   const [low, high] = told.length > 0 ? [Math.min(...told), Math.max(...told)] : [0, 1];
   const margin = (high - low || 1) * 0.12;
   const up = { low: low - margin, high: high + margin };

@@ -1,7 +1,9 @@
 import { report } from '../../api/embedded';
 import type { Detail, Remedy, Trials } from '../../api/types';
+import { said } from '../../run/said';
 import { explainLink } from '../../shell/address';
-import { figure, words } from '../../shell/preferences';
+import { figure, language, words } from '../../shell/preferences';
+import { Sentence } from './Sentence';
 
 const flags = (changes: Record<string, string>) =>
   Object.entries(changes)
@@ -43,7 +45,9 @@ export function Findings({ detail, layer, jump }: Props) {
               </button>
             )}
           </div>
-          <p lang="en">{finding.cause}</p>
+          <p>
+            <Sentence of={finding.cause} />
+          </p>
           <details>
             <summary>
               {w.evidence} · {w.remedies}
@@ -62,10 +66,12 @@ export function Findings({ detail, layer, jump }: Props) {
                     </th>
                   </tr>
                 </thead>
-                <tbody lang="en">
+                <tbody>
                   {finding.evidence.map((one) => (
                     <tr key={one.what}>
-                      <td>{one.what}</td>
+                      <td>
+                        <Sentence of={one.what} />
+                      </td>
                       <td class="number">{figure(one.value)}</td>
                       <td class="number">{figure(one.threshold)}</td>
                     </tr>
@@ -73,10 +79,10 @@ export function Findings({ detail, layer, jump }: Props) {
                 </tbody>
               </table>
             </section>
-            <ol lang="en">
+            <ol>
               {finding.remedies.map((remedy) => (
                 <li key={remedy.what}>
-                  {remedy.what} <code>{flags(remedy.changes)}</code>
+                  <Sentence of={remedy.what} /> <code>{flags(remedy.changes)}</code>
                   <Gain remedy={remedy} trials={detail.trials} />
                 </li>
               ))}
@@ -100,7 +106,7 @@ function Gain({ remedy, trials }: { remedy: Remedy; trials: Trials | null }) {
   return (
     <div class={`gain ${at === trials.best ? 'best' : ''}`}>
       {w.gain(
-        trials.metric,
+        said(trials.metric, language.value).text,
         trials.part === 'validation' ? w.validation : w.trainingRows,
         signed(mean),
         signed(least),

@@ -1,7 +1,9 @@
 import type { Judgement } from '../../api/types';
 import type { Part } from '../../run/account';
-import { figure, words } from '../../shell/preferences';
+import { said } from '../../run/said';
+import { figure, language, words } from '../../shell/preferences';
 import { asked } from './asked';
+import { Sentence } from './Sentence';
 
 /** How the part ended, how far its cost lies below a constant prediction's, and what was asked of it meanwhile. */
 export function Outcome({ part, layer }: { part: Part; layer: (index: number) => string }) {
@@ -13,8 +15,8 @@ export function Outcome({ part, layer }: { part: Part; layer: (index: number) =>
       <h2>{w.outcome}</h2>
       {failure && (
         <p class="pill error">
-          {w.failedAt(figure(failure.step), failure.phase)}
-          {failure.layer !== null && ` · ${layer(failure.layer)}`}: <span lang="en">{failure.what}</span>
+          {w.failedAt(figure(failure.step), said(failure.phase, language.value).text)}
+          {failure.layer !== null && ` · ${layer(failure.layer)}`}: <Sentence of={failure.what} />
         </p>
       )}
       {judgement && <Judged judgement={judgement} />}

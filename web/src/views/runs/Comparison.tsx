@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Json, Summary } from '../../api/types';
-import { type Axis, Parallel } from '../../charts/Parallel';
+import type { Axis } from '../../charts/axes';
+import { Parallel } from '../../charts/Parallel';
 import { words } from '../../shell/preferences';
 
 const shown = (value: Json | undefined) =>

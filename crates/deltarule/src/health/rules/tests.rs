@@ -330,3 +330,135 @@ fn findings_read_back_what_was_written() {
         assert!(problem.meaning().ends_with('.'));
     }
 }
+
+/// Each problem, by each way of putting it: every sentence that the rules have.
+fn every_text() -> Vec<Finding> {
+    let with = |settings: &[(&str, &str)]| {
+        let mut config = config();
+        settings.iter().for_each(|(key, value)| config.set(key, value).unwrap());
+        config
+    };
+    let bad = |activation| Account::good(activation).learns_nothing();
+    let mut all = Vec::new();
+
+    let mut data = Account::good("relu");
+    data.survey.largest = Some(Size { column: "income".into(), rms: 4000.0 });
+    data.survey.rarest = Some(Share { class: "yes".into(), share: 0.01 });
+    data.survey.out_of_reach = 0.5;
+    data.survey.best_column = Some(SingleColumn {
+        column: "copy".into(),
+        score: "r2".into(),
+        value: 0.999,
+        baseline: 0.0,
+        removed: 0.999,
+        rows: 50,
+    });
+    data.judgement.validation.as_mut().unwrap().rarest_found = Some(0.25);
+    all.extend(data.found());
+    let good = Account::good("relu").record();
+    for (task, output) in [("multiclass", "softmax"), ("binary", "sigmoid"), ("binary", "identity")] {
+        let settings = [("task", task), ("output_activation", output), ("cost", "squared_error")];
+        all.extend(findings(&good, &with(&settings)));
+    }
+
+    for factor in [3.0, 0.1] {
+        let start = |health: &mut LayerHealth| health.weights.as_mut().unwrap().weight *= factor;
+        all.extend(Account::good("tanh").each(1, start).found());
+    }
+    let twins = |health: &mut LayerHealth| health.weights.as_mut().unwrap().twins = 1.0;
+    all.extend(bad("tanh").each(0, twins).found());
+    let dead = |health: &mut LayerHealth| health.activations.as_mut().unwrap().dead = 1.0;
+    all.extend(bad("relu").each(1, dead).found());
+    let flat = |health: &mut LayerHealth| health.activations.as_mut().unwrap().saturated = 0.9;
+    for activation in ["sigmoid", "tanh"] {
+        all.extend(bad(activation).each(0, flat).found());
+    }
+    for (through, slope) in [(1.0, 0.01), (0.01, 1.0)] {
+        let mut vanished = bad("sigmoid");
+        for look in &mut vanished.looks {
+            (look[0].delta, look[0].through, look[0].slope) = (0.000_02, Some(through), Some(slope));
+            (look[1].delta, look[1].through, look[1].slope) = (0.002, Some(0.1), Some(0.02));
+        }
+        all.extend(findings(&vanished.record(), &with(&[("hidden", "16,16,16")])));
+    }
+    let mut exploded = bad("relu");
+    for look in &mut exploded.looks {
+        (look[0].delta, look[0].through) = (80.0, Some(10.0));
+        (look[1].delta, look[1].through) = (8.0, Some(12.0));
+    }
+    all.extend(exploded.found());
+
+    for (phase, layer) in [("forward", Some(1)), ("cost", None)] {
+        let mut long = bad("relu");
+        long.costs[3] = 9.0;
+        long.looks.iter_mut().for_each(|look| look[0].weights.as_mut().unwrap().update = 9.0);
+        long.looks[7][1].weights.as_mut().unwrap().weight *= 9.0;
+        let mut record = long.record();
+        let what = "the cost is NaN or infinite".into();
+        record.observe(&Event::Failed { step: 130, epoch: 17, phase: phase.into(), layer, what });
+        all.extend(findings(&record, &config()));
+    }
+    let short = |health: &mut LayerHealth| health.weights.as_mut().unwrap().update *= 0.01;
+    all.extend((0..3).fold(bad("relu"), |account, layer| account.each(layer, short)).found());
+    let mut swings = Account::good("relu");
+    swings.costs = (0..16).map(|epoch| if epoch % 2 == 0 { 0.5 } else { 0.6 }).collect();
+    all.extend(findings(&swings.record(), &with(&[("momentum", "0.99")])));
+
+    let mut constant = bad("relu");
+    constant.judgement.validation.as_mut().unwrap().spread = 0.01;
+    constant.survey.best_column = data.survey.best_column.clone();
+    all.extend(constant.found());
+    let mut by_heart = Account::good("relu");
+    by_heart.judgement.validation.as_mut().unwrap().cost = 0.6;
+    all.extend(by_heart.found());
+    let mut random = Account::good("relu");
+    let validation = random.judgement.validation.as_mut().unwrap();
+    (validation.cost, validation.chance) = (1.1, 0.4);
+    all.extend(random.found());
+
+    // Once is enough for a reader of the file.
+    let mut told: Vec<Finding> = Vec::new();
+    for finding in all {
+        let known = |one: &Finding| one.id == finding.id && one.cause == finding.cause;
+        if !told.iter().any(known) {
+            told.push(finding);
+        }
+    }
+    told.sort_by_key(|finding| finding.id);
+    told
+}
+
+/// The page puts the sentences into another language, and goes by `fixtures/findings.json` for what there is to put. Who
+/// changes a sentence writes the file anew with `DELTARULE_UPDATE_FIXTURES=1`; the page's own test then asks for the rest.
+#[test]
+fn every_text_is_kept_for_those_who_translate_it() {
+    let told = every_text();
+    for problem in Problem::ALL {
+        assert!(told.iter().any(|finding| finding.id == *problem), "{problem} is told by no account");
+    }
+    let mut deep = config();
+    deep.set("hidden", "16,16,16").unwrap();
+    let kept = serde_json::json!({ "findings": told, "remedies": crate::health::remedies::table(&deep) });
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/findings.json");
+    if std::env::var_os("DELTARULE_UPDATE_FIXTURES").is_some() {
+        std::fs::write(path, format!("{:#}\n", kept)).unwrap();
+    }
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let texts = |value: &serde_json::Value| -> Vec<String> {
+        let findings = value["findings"].as_array().unwrap().iter();
+        let of = |finding: &serde_json::Value| {
+            let parts =
+                ["evidence", "remedies"].map(|part| finding[part].as_array().unwrap().clone()).concat();
+            let whats = parts.into_iter().map(|part| part["what"].as_str().unwrap().to_owned());
+            std::iter::once(finding["cause"].as_str().unwrap().to_owned()).chain(whats).collect::<Vec<_>>()
+        };
+        let remedies = value["remedies"].as_array().unwrap().iter();
+        findings.flat_map(of).chain(remedies.map(|one| one["what"].as_str().unwrap().to_owned())).collect()
+    };
+    assert_eq!(
+        texts(&file),
+        texts(&kept),
+        "the sentences are not those of fixtures/findings.json: write it anew with DELTARULE_UPDATE_FIXTURES=1, then \
+         put the new ones into web/src/messages/findings.ko.ts"
+    );
+}
