@@ -25,19 +25,7 @@ impl Encoder {
     /// Each feature's column, in the order of [`Encoder::feature_columns`].
     #[must_use]
     pub fn input_columns(&self) -> Vec<InputColumn<'_>> {
-        let one = |feature: &'_ Feature| {
-            let (categories, was_missing, median) = match &feature.recipe {
-                Recipe::Number(recipe) => (None, recipe.missing, Some(recipe.fill)),
-                Recipe::Category(recipe) => match &recipe.vocabulary {
-                    Vocabulary::Words(words) => (Some(words.as_slice()), recipe.missing, None),
-                    Vocabulary::Hashed(_) => (None, recipe.missing, None),
-                },
-                Recipe::Datetime(recipe) => (None, recipe.missing, None),
-            };
-            let column_type = feature.column_type;
-            InputColumn { name: &feature.name, column_type, categories, was_missing, median }
-        };
-        self.stored.features.iter().map(one).collect()
+        self.stored.features.iter().map(input).collect()
     }
 
     /// What becomes of each feature's column, in words and in the order of [`Encoder::feature_columns`]: `scaled, 16
@@ -46,6 +34,19 @@ impl Encoder {
     pub fn column_encodings(&self) -> Vec<String> {
         self.stored.features.iter().map(|feature| describe(&feature.recipe)).collect()
     }
+}
+
+fn input(feature: &Feature) -> InputColumn<'_> {
+    let (categories, was_missing, median) = match &feature.recipe {
+        Recipe::Number(recipe) => (None, recipe.missing, Some(recipe.fill)),
+        Recipe::Category(recipe) => match &recipe.vocabulary {
+            Vocabulary::Words(words) => (Some(words.as_slice()), recipe.missing, None),
+            Vocabulary::Hashed(_) => (None, recipe.missing, None),
+        },
+        Recipe::Datetime(recipe) => (None, recipe.missing, None),
+    };
+    let column_type = feature.column_type;
+    InputColumn { name: &feature.name, column_type, categories, was_missing, median }
 }
 
 fn describe(recipe: &Recipe) -> String {

@@ -36,7 +36,8 @@ enum Values {
 
 const A_NUMBER: Unfit = Unfit { expected: "a finite number" };
 const A_TRUTH_VALUE: Unfit = Unfit { expected: "true or false (also yes/no, y/n, t/f, on/off, 1/0)" };
-const A_DATETIME: Unfit = Unfit { expected: "an ISO 8601 date or datetime, such as \"2024-01-31T12:30:00Z\"" };
+const A_DATETIME: Unfit =
+    Unfit { expected: "an ISO 8601 date or datetime, such as \"2024-01-31T12:30:00Z\"" };
 
 impl TypedColumn {
     /// A column without a row.
@@ -176,7 +177,11 @@ mod tests {
                         pushed.unwrap();
                         let got = filled.finish("c");
                         let word = column.word(0).map(|word| word.replace("-0", "0"));
-                        assert_eq!(got.word(0).map(|word| word.replace("-0", "0")), word, "{number} as {kind}");
+                        assert_eq!(
+                            got.word(0).map(|word| word.replace("-0", "0")),
+                            word,
+                            "{number} as {kind}"
+                        );
                     }
                     Err(_) => assert!(pushed.is_err() && filled.is_empty(), "{number} as {kind}"),
                 }

@@ -58,7 +58,9 @@ fn example_of(input: &InputColumn<'_>) -> Value {
     match (input.column_type, input.median, input.categories) {
         (ColumnType::Boolean, Some(median), _) => Value::Bool(median > 0.5),
         (ColumnType::Datetime, ..) => Value::from("2024-01-31T12:30:00Z"),
-        (ColumnType::Number, Some(median), _) if median.fract() == 0.0 && median.abs() < 1e15 => Value::from(median as i64),
+        (ColumnType::Number, Some(median), _) if median.fract() == 0.0 && median.abs() < 1e15 => {
+            Value::from(median as i64)
+        }
         (ColumnType::Number, Some(median), _) => Value::from(median),
         (_, _, Some([first, ..])) => Value::from(first.as_str()),
         _ => Value::Null,
@@ -104,7 +106,10 @@ pub mod tests {
         model_of(vec![
             Column::numbers("age", vec![20.0, f64::NAN, 40.0, 31.0, 50.0, 60.0]),
             Column::words("city", &["Rome", "Bonn", "Oslo", "Rome", "Bonn", "Oslo"]),
-            Column::new("member", ColumnData::Boolean([true, false, false, true, false, false].map(Some).to_vec())),
+            Column::new(
+                "member",
+                ColumnData::Boolean([true, false, false, true, false, false].map(Some).to_vec()),
+            ),
             Column::new("since", ColumnData::Datetime((1..=6).map(|row| row * 45 * day).collect())),
         ])
     }

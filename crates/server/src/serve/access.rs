@@ -164,7 +164,10 @@ mod tests {
             let error = error.to_string();
             assert!(error.contains(got) && error.contains("at least 16 printable"), "{error}");
         }
-        assert!(Secret::from_file(Path::new("/nowhere/token")).is_err_and(|error| error.to_string().contains("no such file")));
+        assert!(
+            Secret::from_file(Path::new("/nowhere/token"))
+                .is_err_and(|error| error.to_string().contains("no such file"))
+        );
     }
 
     #[cfg(unix)]

@@ -79,13 +79,13 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let mend = "mend the value, or leave it empty (missing)";
         match error.kind() {
-            ErrorKind::NotANumber { line, column, got, .. } => {
-                Self::bad(format!("{SOURCE}, line {line}, column {column:?}: got {got:?}; expected a number; {mend}"))
-                    .with("line", *line)
-                    .with("column", column.as_str())
-                    .with("got", got.as_str())
-                    .with("expected", "a number")
-            }
+            ErrorKind::NotANumber { line, column, got, .. } => Self::bad(format!(
+                "{SOURCE}, line {line}, column {column:?}: got {got:?}; expected a number; {mend}"
+            ))
+            .with("line", *line)
+            .with("column", column.as_str())
+            .with("got", got.as_str())
+            .with("expected", "a number"),
             ErrorKind::InfiniteValue { line, column, got, .. } => Self::bad(format!(
                 "{SOURCE}, line {line}, column {column:?}: got {got:?}; expected a finite number; {mend}"
             ))
@@ -96,17 +96,18 @@ impl From<Error> for Refusal {
             ErrorKind::EmptyFile { .. } | ErrorKind::NoRows { .. } => Self::bad(format!(
                 "{SOURCE}: got no row; expected a line of column names and at least one row; GET /v1/model names the columns"
             )),
-            ErrorKind::RaggedRow { line, expected, got, .. } => Self::bad(error.to_string())
-                .with("line", *line)
-                .with("expected", *expected)
-                .with("got", *got),
-            ErrorKind::MissingColumn { column, similar, .. } => {
-                Self::bad(error.to_string()).with("column", column.as_str()).with("similar", similar.as_slice())
+            ErrorKind::RaggedRow { line, expected, got, .. } => {
+                Self::bad(error.to_string()).with("line", *line).with("expected", *expected).with("got", *got)
             }
-            ErrorKind::UnusableColumn { column, .. } => Self::bad(error.to_string()).with("column", column.as_str()),
-            ErrorKind::BadFormat { expected, got, .. } => Self::bad(error.to_string())
-                .with("expected", expected.as_str())
-                .with("got", got.as_str()),
+            ErrorKind::MissingColumn { column, similar, .. } => Self::bad(error.to_string())
+                .with("column", column.as_str())
+                .with("similar", similar.as_slice()),
+            ErrorKind::UnusableColumn { column, .. } => {
+                Self::bad(error.to_string()).with("column", column.as_str())
+            }
+            ErrorKind::BadFormat { expected, got, .. } => {
+                Self::bad(error.to_string()).with("expected", expected.as_str()).with("got", got.as_str())
+            }
             ErrorKind::NotEnoughMemory { .. } => Self::too_large(error.to_string()),
             ErrorKind::Io { .. } => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
             _ => Self::bad(error.to_string()),

@@ -18,11 +18,11 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_stream::StreamExt;
 
+use super::about;
 use super::access::{self, Secret};
 use super::refusal::{Refusal, SOURCE};
 use super::rows::{Inputs, too_many_rows};
 use super::workers::Workers;
-use super::about;
 
 /// Bytes of a request's body, at most.
 pub const MOST_BYTES: usize = 32 << 20;
@@ -60,7 +60,12 @@ impl Shared {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub fn new(model: Model, reading: ReadOptions, secret: Option<Secret>, threads: usize) -> io::Result<Self> {
+    pub fn new(
+        model: Model,
+        reading: ReadOptions,
+        secret: Option<Secret>,
+        threads: usize,
+    ) -> io::Result<Self> {
         let inputs = Inputs::new(model.encoder(), MOST_ROWS);
         let about = about::document(&model).to_string().into();
         Ok(Self {
@@ -94,7 +99,10 @@ async fn model(State(shared): State<Arc<Shared>>) -> Response {
 async fn nowhere(uri: Uri) -> Refusal {
     let path: String = uri.path().chars().take(200).collect();
     let paths = "GET /health, GET /v1/model or POST /v1/predict";
-    Refusal::new(StatusCode::NOT_FOUND, format!("{path}: there is no such thing to ask for; expected {paths}"))
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        format!("{path}: there is no such thing to ask for; expected {paths}"),
+    )
 }
 
 async fn other_method(request: Request) -> Refusal {
@@ -197,7 +205,8 @@ async fn received(
     let (mut bytes, mut held, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>, 0);
     let all = async {
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| Refusal::bad(format!("{SOURCE}: its body was cut off: {error}")))?;
+            let chunk =
+                chunk.map_err(|error| Refusal::bad(format!("{SOURCE}: its body was cut off: {error}")))?;
             let length = bytes.len() + chunk.len();
             if length > MOST_BYTES {
                 return Err(too_many_bytes());
@@ -230,8 +239,10 @@ async fn received(
 
 fn too_many_bytes() -> Refusal {
     let most = MOST_BYTES >> 20;
-    Refusal::too_large(format!("{SOURCE}: a body of more than {most} MiB; expected at most so much; send the rows in parts"))
-        .with("expected", MOST_BYTES)
+    Refusal::too_large(format!(
+        "{SOURCE}: a body of more than {most} MiB; expected at most so much; send the rows in parts"
+    ))
+    .with("expected", MOST_BYTES)
 }
 
 /// Reads, predicts and writes, on a worker.
@@ -258,7 +269,10 @@ fn answer(
             Form::Csv => block.write_csv(&mut text),
         };
         rows += block.rows();
-        written.as_ref().map_err(|error| deltarule::Error::io("the answer", "write", error.kind().into())).copied()
+        written
+            .as_ref()
+            .map_err(|error| deltarule::Error::io("the answer", "write", error.kind().into()))
+            .copied()
     });
     if text.is_full {
         let most = MOST_ANSWER >> 20;
@@ -339,7 +353,9 @@ mod tests {
         ] {
             assert_eq!(given(&headers(CONTENT_TYPE, said)).unwrap(), form, "{said}");
         }
-        for said in ["", "text/plain", "application/x-www-form-urlencoded", "text/csv; charset=latin1", "json"] {
+        for said in
+            ["", "text/plain", "application/x-www-form-urlencoded", "text/csv; charset=latin1", "json"]
+        {
             let refusal = given(&headers(CONTENT_TYPE, said)).unwrap_err();
             assert_eq!(refusal.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{said}");
             assert!(refusal.message().contains("text/csv") && refusal.field("got") == said, "{refusal:?}");

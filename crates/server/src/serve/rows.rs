@@ -57,7 +57,8 @@ impl Inputs {
             return Err(filler.refusal.take().unwrap_or_else(|| not_json(&error)));
         }
         let names = self.columns.iter().map(|(name, _)| name);
-        let columns = filler.columns.into_iter().zip(names).map(|(column, name)| column.finish(name)).collect();
+        let columns =
+            filler.columns.into_iter().zip(names).map(|(column, name)| column.finish(name)).collect();
         Ok(Table::new(SOURCE, columns)?)
     }
 }
@@ -143,7 +144,8 @@ impl<'i> Filler<'i> {
         let row = self.rows + 1;
         if self.met[column] == row {
             let name = &self.inputs.columns[column].0;
-            let refusal = Refusal::bad(format!("{SOURCE}, row {row}: got {name:?} twice; expected each name once"));
+            let refusal =
+                Refusal::bad(format!("{SOURCE}, row {row}: got {name:?} twice; expected each name once"));
             return Err(self.refuse(refusal.with("row", row).with("column", name.as_str())));
         }
         self.met[column] = row;
@@ -171,12 +173,15 @@ impl<'i> Filler<'i> {
         let lacks = if in_row { "row" } else { "table" };
         let next = match similar.as_slice() {
             [] => "add it (null where there is no value)".to_owned(),
-            names => format!("close: {}; rename it, or add it (null where there is no value)", names.join(", ")),
+            names => {
+                format!("close: {}; rename it, or add it (null where there is no value)", names.join(", "))
+            }
         };
-        let refusal =
-            Refusal::bad(format!("{place}: the model needs column {name:?}, which the {lacks} lacks; {next}"))
-                .with("column", name)
-                .with("similar", similar);
+        let refusal = Refusal::bad(format!(
+            "{place}: the model needs column {name:?}, which the {lacks} lacks; {next}"
+        ))
+        .with("column", name)
+        .with("similar", similar);
         self.refuse(if in_row { refusal.with("row", row) } else { refusal })
     }
 
@@ -191,9 +196,7 @@ impl<'i> Filler<'i> {
         let refusal = Refusal::bad(format!(
             "{SOURCE}, row {row}, column {name:?}: got {got}; expected {expected}; mend the value, or give null (missing)"
         ));
-        self.refuse(
-            refusal.with("row", row).with("column", name).with("got", got).with("expected", expected),
-        )
+        self.refuse(refusal.with("row", row).with("column", name).with("got", got).with("expected", expected))
     }
 
     /// Says that something stands where rows or values belong.
@@ -218,8 +221,10 @@ impl<'i> Filler<'i> {
 
 /// A request of more rows than are taken at once.
 pub fn too_many_rows(most: usize) -> Refusal {
-    Refusal::too_large(format!("{SOURCE}: more than {most} rows; expected at most so many at once; send them in parts"))
-        .with("expected", most)
+    Refusal::too_large(format!(
+        "{SOURCE}: more than {most} rows; expected at most so many at once; send them in parts"
+    ))
+    .with("expected", most)
 }
 
 /// Where a value stands.
@@ -332,7 +337,9 @@ impl Slot<'_, '_> {
     /// Notes that all rows stand in `rows` or `columns`, which may be there once.
     fn wrap<E: Error>(&mut self) -> Result<(), E> {
         if self.filler.is_wrapped || self.filler.found > 0 {
-            return Err(self.filler.refuse_shape("rows in more than one place", "\"rows\" or \"columns\", once"));
+            return Err(self
+                .filler
+                .refuse_shape("rows in more than one place", "\"rows\" or \"columns\", once"));
         }
         self.filler.is_wrapped = true;
         Ok(())
@@ -408,7 +415,10 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
             }
             Place::Series(column) => {
                 let filler = self.filler;
-                while seq.next_element_seed(Slot { filler: &mut *filler, place: Place::Cell(column) })?.is_some() {
+                while seq
+                    .next_element_seed(Slot { filler: &mut *filler, place: Place::Cell(column) })?
+                    .is_some()
+                {
                     filler.check_most(filler.columns[column].len())?;
                 }
                 Ok(())
