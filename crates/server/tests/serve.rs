@@ -76,7 +76,7 @@ fn connect(address: SocketAddr) -> BufReader<TcpStream> {
 }
 
 /// Reads one answer of a connection.
-fn answer(stream: &mut BufReader<TcpStream>) -> Option<Answer> {
+fn answered(stream: &mut BufReader<TcpStream>) -> Option<Answer> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if stream.read_line(&mut head).unwrap_or(0) == 0 {
@@ -96,7 +96,7 @@ fn raw(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     let mut stream = connect(address);
     // What is refused early may not be read to its end.
     let _ = stream.get_mut().write_all(request);
-    answer(&mut stream)
+    answered(&mut stream)
 }
 
 fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
@@ -157,7 +157,7 @@ fn one_connection_takes_many_requests() {
     let mut answers = Vec::new();
     for _ in 0..50 {
         stream.get_mut().write_all(request.as_bytes()).unwrap();
-        answers.push(answer(&mut stream).unwrap().body);
+        answers.push(answer_of(&mut stream).body);
     }
     assert!(answers[0].contains("\"rows\":1") && answers.iter().all(|answer| *answer == answers[0]));
 }
@@ -257,7 +257,7 @@ fn bodies_and_heads_are_bounded() {
     let mut stream = connect(address);
     write!(stream.get_mut(), "{predict_path}Content-Length: 100\r\n\r\n[").unwrap();
     stream.get_mut().shutdown(Shutdown::Write).unwrap();
-    assert!(answer(&mut stream).is_none_or(|answer| answer.status == 400));
+    assert!(answered(&mut stream).is_none_or(|answer| answer.status == 400));
     // Headers without number, and one without end.
     let many: String = (0..2000).map(|number| format!("X-{number}: 1\r\n")).collect();
     let long = format!("X-Long: {}\r\n", "a".repeat(1 << 20));
@@ -272,7 +272,7 @@ fn bodies_and_heads_are_bounded() {
 }
 
 fn answer_of(stream: &mut BufReader<TcpStream>) -> Answer {
-    answer(stream).expect("an answer")
+    answered(stream).expect("an answer")
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn what_is_underway_is_ended_before_the_server_is() {
     assert_eq!(answer_of(&mut idle).status, 200);
     server.stopper.stop();
     // Nobody new is taken, and who is idle is let go.
-    assert!(answer(&mut idle).is_none());
+    assert!(answered(&mut idle).is_none());
     let begun = Instant::now();
     while TcpStream::connect(server.address).is_ok() {
         assert!(begun.elapsed() < PATIENCE, "it still takes connections");

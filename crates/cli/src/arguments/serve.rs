@@ -42,8 +42,8 @@ pub(super) fn serve() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::FilePath)
                 .help("A file of yours alone with a token, one line of at least 16 characters, that requests have to bring"),
-            flag_of(threads)
-                .hide_short_help(false)
-                .help("Requests that are worked through at once, each on one thread [default: one for each core]"),
+            flag_of(threads).long_help(None).hide_short_help(false).help(
+                "Requests that are worked through at once, each on one thread [default: one for each core]",
+            ),
         ])
 }

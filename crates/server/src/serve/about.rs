@@ -3,7 +3,7 @@
 use deltarule::encoder::InputColumn;
 use deltarule::model::Model;
 use deltarule::table::ColumnType;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Categories of a column that are told one by one, at most.
 const FEW: usize = 50;
@@ -43,28 +43,31 @@ fn input(input: &InputColumn<'_>) -> Value {
     told
 }
 
-/// A row that the model takes: medians, first categories.
+/// A row that the model takes, with its columns in the model's order: medians, first categories.
 pub fn example(model: &Model) -> String {
-    let row: Map<String, Value> = model
-        .encoder()
-        .input_columns()
-        .iter()
-        .map(|input| (input.name.to_owned(), example_of(input)))
-        .collect();
-    Value::Object(row).to_string()
+    let pair = |input: &InputColumn<'_>| format!("{}:{}", Value::from(input.name), example_of(input));
+    let pairs: Vec<String> = model.encoder().input_columns().iter().map(pair).collect();
+    format!("{{{}}}", pairs.join(","))
 }
 
 fn example_of(input: &InputColumn<'_>) -> Value {
     match (input.column_type, input.median, input.categories) {
         (ColumnType::Boolean, Some(median), _) => Value::Bool(median > 0.5),
         (ColumnType::Datetime, ..) => Value::from("2024-01-31T12:30:00Z"),
-        (ColumnType::Number, Some(median), _) if median.fract() == 0.0 && median.abs() < 1e15 => {
-            Value::from(median as i64)
-        }
-        (ColumnType::Number, Some(median), _) => Value::from(median),
+        (ColumnType::Number, Some(median), _) => short(median),
         (_, _, Some([first, ..])) => Value::from(first.as_str()),
         _ => Value::Null,
     }
+}
+
+/// A number of four digits, if it is no integer.
+fn short(number: f64) -> Value {
+    // Integers up to here are double-precision numbers.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        return Value::from(number as i64);
+    }
+    format!("{number:.3e}").parse::<f64>().map_or(Value::Null, Value::from)
 }
 
 #[cfg(test)]
@@ -134,9 +137,17 @@ pub mod tests {
     fn the_example_is_a_row_that_the_model_takes() {
         let model = model_of_all_kinds();
         let example = example(&model);
+        assert!(
+            example.starts_with("{\"age\":") && example.contains(",\"member\":false,\"since\":\"2024-"),
+            "{example}"
+        );
         let row: Value = serde_json::from_str(&example).unwrap();
         assert_eq!((&row["city"], &row["member"]), (&json!("Bonn"), &json!(false)));
         assert!(row["age"].as_f64().is_some_and(|age| (31.0..=50.0).contains(&age)), "{example}");
+        assert_eq!(
+            [short(1.0 / 3.0), short(-0.0), short(123_456.7), short(5e15)],
+            [json!(0.3333), json!(0), json!(123_500.0), json!(5_000_000_000_000_000_i64)]
+        );
         let inputs = crate::serve::rows::Inputs::new(model.encoder(), 1);
         let table = inputs.table(example.as_bytes()).unwrap();
         assert_eq!(model.predict(&deltarule::Pool::new(1), &table).unwrap().rows(), 1);

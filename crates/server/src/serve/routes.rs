@@ -117,21 +117,32 @@ async fn predict(State(shared): State<Arc<Shared>>, request: Request) -> Result<
     let given = given(&head.headers)?;
     let wanted = wanted(&head.headers);
     let (bytes, held) = received(&shared, &head.headers, body).await?;
-    let (tell, told) = oneshot::channel();
     let workers = Arc::clone(&shared);
-    let job = Box::new(move |prepared: &mut Prepared<'_>| {
-        // Whoever has gone meanwhile is not worked for.
-        if !tell.is_closed() {
-            let answer = answer(&shared, prepared, given, bytes, wanted);
-            drop(held);
-            let _ = tell.send(answer);
-        }
+    let answer = worked(&workers.workers, move |prepared| {
+        let answer = answer(&shared, prepared, given, bytes, wanted);
+        drop(held);
+        answer
     });
-    workers.workers.give(job).map_err(|_| Refusal::busy())?;
-    // A worker that panicked tells nothing.
-    let answer = told.await.map_err(|_| Refusal::mistake())??;
+    let answer = answer.await??;
     let content = if wanted == Form::Json { JSON } else { "text/csv; charset=utf-8" };
     Ok(([(CONTENT_TYPE, content)], Body::from(Bytes::from_owner(answer))).into_response())
+}
+
+/// What a worker makes of the model.
+async fn worked<T: Send + 'static>(
+    workers: &Workers,
+    work: impl FnOnce(&mut Prepared<'_>) -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let (tell, told) = oneshot::channel();
+    let job = move |prepared: &mut Prepared<'_>| {
+        // Whoever has gone meanwhile is not worked for.
+        if !tell.is_closed() {
+            let _ = tell.send(work(prepared));
+        }
+    };
+    workers.give(Box::new(job)).map_err(|_| Refusal::busy())?;
+    // A worker that panicked tells nothing.
+    told.await.map_err(|_| Refusal::mistake())
 }
 
 /// How rows or predictions are written.
@@ -335,9 +346,64 @@ impl Write for Text {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::serve::about::tests::model_of_two_numbers;
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_panic_is_answered_and_the_next_request_too() {
+        let workers = Workers::start(&Arc::new(model_of_two_numbers()), 1, 2).unwrap();
+        let panics = worked(&workers, |_| -> u32 { panic!("on purpose, by a test") });
+        let refusal = block_on(panics).unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(refusal.message().contains("a mistake in deltarule itself"), "{refusal:?}");
+        assert_eq!(block_on(worked(&workers, |_| 7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn who_comes_when_the_queue_is_full_is_told_to_come_again() {
+        let workers = Workers::start(&Arc::new(model_of_two_numbers()), 1, 1).unwrap();
+        let ((begun, begins), (go, gone)) = (channel(), channel());
+        let first = worked(&workers, move |_| {
+            begun.send(()).unwrap();
+            gone.recv().unwrap();
+            1
+        });
+        block_on(async {
+            let mut first = std::pin::pin!(first);
+            // Polled once it is given to the worker; then it waits.
+            assert!(tokio::time::timeout(Duration::from_millis(1), first.as_mut()).await.is_err());
+            begins.recv().unwrap();
+            let mut second = std::pin::pin!(worked(&workers, |_| 2));
+            assert!(tokio::time::timeout(Duration::from_millis(1), second.as_mut()).await.is_err());
+            let third = worked(&workers, |_| 3).await.unwrap_err();
+            let response = third.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()["retry-after"], "1");
+            go.send(()).unwrap();
+            assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 2));
+        });
+    }
+
+    #[test]
+    fn a_body_waits_for_room_and_is_refused_where_none_comes() {
+        let shared = Shared::new(model_of_two_numbers(), ReadOptions::default(), None, 1).unwrap();
+        let all = block_on(Arc::clone(&shared.bodies).acquire_many_owned(ALL_BODIES as u32)).unwrap();
+        let receive = || received(&shared, &HeaderMap::new(), Body::from("[]"));
+        assert_eq!(block_on(receive()).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(all);
+        let (bytes, held) = block_on(receive()).unwrap();
+        assert_eq!((bytes.as_slice(), shared.bodies.available_permits()), (&b"[]"[..], ALL_BODIES - 1));
+        drop(held);
+        assert_eq!(shared.bodies.available_permits(), ALL_BODIES);
+    }
 
     fn headers(name: axum::http::HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
