@@ -16,6 +16,7 @@
 
 mod about;
 mod access;
+mod patience;
 mod refusal;
 mod routes;
 mod rows;
@@ -36,6 +37,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use self::patience::Patient;
+
 pub use access::Secret;
 pub use routes::{MOST_BYTES, MOST_ROWS};
 
@@ -46,6 +49,8 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Bytes of a request's head, about, and its headers, at most.
 const HEAD_BYTES: usize = 64 << 10;
 const HEADERS: usize = 64;
+/// Time for which an answer may wait for the client to read on.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 /// Time for requests that are underway when the server is stopped.
 const GRACE: Duration = Duration::from_secs(5);
 /// The wait after the system had no connection to give, as where too many files are open.
@@ -185,7 +190,7 @@ async fn connection(
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_TIME)), TowerToHyperService::new(routes));
     let mut connection = pin!(connection);
     // A connection that breaks is the client's affair.
     tokio::select! {

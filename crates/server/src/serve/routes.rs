@@ -396,7 +396,8 @@ mod tests {
     fn a_body_waits_for_room_and_is_refused_where_none_comes() {
         let shared = Shared::new(model_of_two_numbers(), ReadOptions::default(), None, 1).unwrap();
         let all = block_on(Arc::clone(&shared.bodies).acquire_many_owned(ALL_BODIES as u32)).unwrap();
-        let receive = || received(&shared, &HeaderMap::new(), Body::from("[]"));
+        let headers = HeaderMap::new();
+        let receive = || received(&shared, &headers, Body::from("[]"));
         assert_eq!(block_on(receive()).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
         drop(all);
         let (bytes, held) = block_on(receive()).unwrap();

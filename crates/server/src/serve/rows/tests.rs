@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use deltarule::Pool;
 use serde_json::{Value, json};
@@ -79,7 +81,7 @@ fn values_are_of_their_columns_types() {
         .unwrap();
     let words = |column: &str| -> Vec<Option<String>> {
         let column = table.column(column).unwrap();
-        (0..4).map(|row| column.word(row).map(|word| word.into_owned())).collect()
+        (0..4).map(|row| column.word(row).map(Cow::into_owned)).collect()
     };
     let some = |words: [&str; 4]| words.map(|word| (!word.is_empty()).then(|| word.to_owned())).to_vec();
     assert_eq!(words("age"), some(["31", "1", "-0", "0"]));
