@@ -83,36 +83,67 @@ impl AsyncWrite for Patient {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::time::Instant;
+
     use tokio::net::TcpListener;
 
     use super::*;
 
+    const MOST: Duration = Duration::from_millis(300);
+
+    /// A patient stream, and the client at its other end.
+    async fn pair() -> (Patient, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (Patient::new(stream, MOST), client)
+    }
+
+    /// Writes so many bytes, or as many as it can.
+    async fn write(patient: &mut Patient, mut bytes: usize) -> io::Result<()> {
+        let some = [0; 1 << 16];
+        while bytes > 0 {
+            let part = &some[..bytes.min(some.len())];
+            bytes -= poll_fn(|context| Pin::new(&mut *patient).poll_write(context, part)).await?;
+        }
+        Ok(())
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
     #[test]
-    fn a_write_that_nobody_reads_ends_and_one_that_somebody_reads_does_not() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
-            let mut patient = Patient::new(stream, Duration::from_millis(200));
-            let mut written = 0;
-            let mut write = async || {
-                let bytes = [0; 1 << 16];
-                std::future::poll_fn(|context| Pin::new(&mut patient).poll_write(context, &bytes)).await
-            };
-            let error = loop {
-                match write().await {
-                    Ok(bytes) => written += bytes,
-                    Err(error) => break error,
+    fn a_write_that_nobody_reads_ends() {
+        let error = block_on(async {
+            let (mut patient, _client) = pair().await;
+            write(&mut patient, usize::MAX).await.unwrap_err()
+        });
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_client_that_reads_slowly_has_its_answer() {
+        const BYTES: usize = 64 << 20;
+        let begun = Instant::now();
+        block_on(async {
+            let (mut patient, client) = pair().await;
+            let read = async {
+                let (mut left, mut into, mut pauses) = (BYTES, vec![0; 1 << 20], 0);
+                while left > 0 {
+                    client.readable().await.unwrap();
+                    left -= client.try_read(&mut into).unwrap_or(0);
+                    // Together longer than a write may wait.
+                    if pauses < 40 {
+                        pauses += 1;
+                        sleep(MOST / 20).await;
+                    }
                 }
             };
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            // All that was written is read: then there is room, and time again.
-            while written > 0 {
-                client.readable().await.unwrap();
-                written -= client.try_read(&mut [0; 1 << 16]).unwrap_or(0);
-            }
-            assert!(write().await.is_ok());
+            let (written, ()) = tokio::join!(write(&mut patient, BYTES), read);
+            written.unwrap();
         });
+        assert!(begun.elapsed() > MOST);
     }
 }
