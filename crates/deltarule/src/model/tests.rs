@@ -1,10 +1,11 @@
+use deltarule_kernels::Real;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::activation::Activation;
 use crate::encoder::EncoderOptions;
-use crate::network::LayerSpec;
+use crate::network::{LayerSpec, Network};
 use crate::store::Tensor;
 use crate::table::{Column, ColumnData};
 
