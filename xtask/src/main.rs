@@ -40,7 +40,7 @@ Usage: cargo xtask COMMAND
   instructions      how many instructions some kernels take, beside what is expected; --write changes what is
   python            the Python package: its wheel, its style and types, its tests
   web [--write]     the page: its style, types and tests, and the page in a browser; --write puts its build into the server
-  manual            the manual: its blocks run, and what they print; --write writes that anew, and --book the book alone
+  manual [NAME..]   the manual: its blocks run, and what they print; --write writes that anew, and --book the book alone
   settings          write docs/SETTINGS.md anew from the settings' definitions
   help              this page
 ";
@@ -61,6 +61,8 @@ fn main() -> ExitCode {
         ["manual"] => manual::test(&mut steps, manual::Outputs::Compared),
         ["manual", "--book"] => manual::write_book(&mut steps),
         ["manual", "--write"] => manual::write(&mut steps),
+        ["manual", "--write", names @ ..] => manual::chapters(&mut steps, names, true),
+        ["manual", names @ ..] => manual::chapters(&mut steps, names, false),
         ["settings"] => everything::write_settings_page(&mut steps),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

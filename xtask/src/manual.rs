@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use self::book::Files;
-use self::chapter::Line;
+use self::chapter::{Kind, Line};
 use self::run::{Difference, Edit, Mend, Shop};
 use crate::steps::Steps;
 use crate::{folder, machine, python};
@@ -39,7 +39,7 @@ pub enum Outputs {
 /// What is printed is compared where that is asked for and the outputs were written with this machine's instruction set. Else
 /// blocks have to run and to exit as they say.
 pub fn test(steps: &mut Steps, outputs: Outputs) -> Result<()> {
-    let shop = shop(steps)?;
+    let shop = shop(steps, true)?;
     let chapters = read(steps.root())?;
     let written_with = std::fs::read_to_string(steps.root().join(WRITTEN_WITH))
         .with_context(|| format!("could not read {WRITTEN_WITH}"))?;
@@ -72,6 +72,55 @@ pub fn test(steps: &mut Steps, outputs: Outputs) -> Result<()> {
     })
 }
 
+/// Runs and compares chapters by name, as `serve`, while they are written; with `writes`, writes what they print into them.
+pub fn chapters(steps: &mut Steps, names: &[&str], writes: bool) -> Result<()> {
+    let root = steps.root().to_owned();
+    let all = read(&root)?;
+    let known = || all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut chosen = Vec::new();
+    for name in names {
+        let found = all.iter().find(|(known, _)| known == name);
+        let (name, lines) =
+            found.with_context(|| format!("{name}: no such chapter; expected one of {}", known()))?;
+        chosen.push((name, chapter::blocks(lines)?));
+    }
+    let asks_python = chosen.iter().flat_map(|(_, blocks)| blocks).any(|block| block.kind == Kind::Python);
+    let shop = shop(steps, asks_python)?;
+    for (name, blocks) in chosen {
+        steps.check(&format!("manual: {name}"), &format!("{} blocks", blocks.len()), |_| {
+            let differences = shop.run(name, &blocks)?;
+            if writes {
+                return mend(&root, differences);
+            }
+            match differences.first() {
+                Some(first) => {
+                    bail!("{}\nwrite what is printed with: cargo xtask manual --write {name}", first.told)
+                }
+                None => Ok(()),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes the manual show what came out.
+fn mend(root: &Path, differences: Vec<Difference>) -> Result<()> {
+    let mut edits: BTreeMap<PathBuf, Vec<Edit>> = BTreeMap::new();
+    for Difference { file, mend, .. } in differences {
+        match mend {
+            Mend::Edit(edit) => edits.entry(file).or_default().push(edit),
+            Mend::Figure(drawn) => book::write(&root.join(file), drawn.as_bytes())?,
+        }
+    }
+    for (file, edits) in edits {
+        let file = root.join(file);
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))?;
+        book::write(&file, run::edited(&text, &edits).as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Builds the book of the chapters as they stand, and puts it where the server embeds it.
 pub fn write_book(steps: &mut Steps) -> Result<()> {
     let chapters = read(steps.root())?;
@@ -83,28 +132,18 @@ pub fn write_book(steps: &mut Steps) -> Result<()> {
 
 /// Writes what blocks print into the chapters, and the book to where the server embeds it.
 pub fn write(steps: &mut Steps) -> Result<()> {
-    let shop = shop(steps)?;
+    let shop = shop(steps, true)?;
     let root = steps.root().to_owned();
-    let mut edits: BTreeMap<PathBuf, Vec<Edit>> = BTreeMap::new();
+    let mut differences = Vec::new();
     for (name, lines) in &read(&root)? {
         let blocks = chapter::blocks(lines)?;
         steps.check(&format!("manual: {name}"), &format!("{} blocks", blocks.len()), |_| {
-            for Difference { file, mend, .. } in shop.run(name, &blocks)? {
-                match mend {
-                    Mend::Edit(edit) => edits.entry(file).or_default().push(edit),
-                    Mend::Figure(drawn) => book::write(&root.join(file), drawn.as_bytes())?,
-                }
-            }
+            differences.extend(shop.run(name, &blocks)?);
             Ok(())
         })?;
     }
     book::write(&root.join(WRITTEN_WITH), format!("{}\n", shop.instruction_set()?).as_bytes())?;
-    for (file, edits) in edits {
-        let file = root.join(file);
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))?;
-        book::write(&file, run::edited(&text, &edits).as_bytes())?;
-    }
+    mend(&root, differences)?;
     write_book(steps)
 }
 
@@ -125,10 +164,10 @@ fn read(root: &Path) -> Result<Vec<(String, Vec<Line>)>> {
         .collect()
 }
 
-/// What blocks are run with: the program, and the Python that has the package.
-fn shop(steps: &mut Steps) -> Result<Shop> {
+/// What blocks are run with: the program, and the Python that has the package, where a block asks for it.
+fn shop(steps: &mut Steps, asks_python: bool) -> Result<Shop> {
     let program = steps.built_program()?;
-    let python = python::installed(steps)?;
+    let python = if asks_python { python::installed(steps)? } else { PathBuf::from("python3") };
     let target = std::path::absolute(steps.target()).context("no current folder")?;
     let root = steps.root().to_owned();
     Shop::new(&root, &target.join("manual/run"), &program, &python)

@@ -5,6 +5,7 @@ pub mod dashboard;
 mod doctor;
 mod explain;
 mod report;
+mod serve;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,7 @@ pub fn command() -> Command {
             train(),
             evaluate(),
             predict(),
+            serve::serve(),
             inspect(),
             explain::explain(),
             doctor::doctor(),
@@ -109,6 +111,7 @@ Examples:
   deltarule train sales.csv --target price         train on a table of yours
   deltarule evaluate sales-1 new.csv               measure the run's model on other rows
   deltarule predict sales-1 new.csv --out p.csv    predict, one row for each row
+  deltarule serve sales-1                          predict over HTTP
   deltarule explain sales-1 new.csv --row 3        take a gradient apart, factor by factor
   deltarule doctor sales-1                         what is wrong with a run, and what helps, measured
   deltarule dashboard                              watch runs in a browser

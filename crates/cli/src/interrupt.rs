@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM while training: the first ends it at the next step with a checkpoint, the second at once.
+//! Ctrl-C and SIGTERM: the first ends a training at the next step with a checkpoint, and a server after what is underway; the
+//! second ends at once.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -30,6 +31,20 @@ pub fn listen() -> Result<()> {
         }
         let words = "\nending after this step, with a checkpoint (once more to end at once, without)";
         let _ = writeln!(std::io::stderr(), "{words}");
+    })
+    .context("cannot listen to Ctrl-C")
+}
+
+/// Calls `stop` at the first signal from now on; the second ends the program at once.
+///
+/// # Errors
+/// Where the system does not allow it.
+pub fn end_with(stop: impl Fn() + Send + 'static) -> Result<()> {
+    ctrlc::set_handler(move || {
+        if ASKED.fetch_add(1, Ordering::SeqCst) > 0 {
+            std::process::exit(ENDED_AT_ONCE);
+        }
+        stop();
     })
     .context("cannot listen to Ctrl-C")
 }

@@ -31,10 +31,15 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store")),
 ];
 
-/// A secret of this process.
+/// A secret of this process, or of its user.
 pub struct Token(String);
 
 impl Token {
+    /// One that is known to others, too.
+    pub fn of(text: String) -> Self {
+        Self(text)
+    }
+
     /// 128 random bits.
     ///
     /// # Errors
@@ -77,7 +82,7 @@ pub async fn watch(request: Request, next: Next) -> Response {
 }
 
 /// Whether the request names this machine, and comes from a page of its own, if from any.
-fn is_local(headers: &HeaderMap, uri: &Uri) -> bool {
+pub fn is_local(headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.host());
     let Some(host) = host else { return false };
     if !is_loopback_name(name_of(host)) {

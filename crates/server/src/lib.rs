@@ -10,6 +10,7 @@
 //! browser              →  guard   this machine's names, this page's token, nothing from elsewhere
 //!                      →  page    the built page, in the binary
 //!                     ↔   play    one WebSocket, one thread, one network in training
+//! any program          ↔   serve   predictions of one model, for `deltarule serve`
 //! ```
 //!
 //! A run that is watched does not know it: the server reads the files that the run writes anyway.
@@ -33,6 +34,7 @@ mod page;
 mod play;
 mod report;
 mod runs;
+mod serve;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -41,6 +43,7 @@ use std::sync::Arc;
 
 pub use models::Refusal;
 pub use report::{Report, ReportOptions, report};
+pub use serve::{MOST_BYTES, MOST_ROWS, Secret, ServeOptions, Serving, Stopper};
 
 use crate::guard::Token;
 use crate::models::Models;

@@ -18,8 +18,10 @@ pub struct Line {
 pub enum Kind {
     /// Run by a shell, which has to exit with this, and leave a figure of the manual if it says so.
     Shell { exit: i32, figure: Option<String> },
-    /// Run by a shell until what it serves has answered.
+    /// Run by a shell until what it serves has answered, and the blocks that ask it have run.
     Serves,
+    /// Run by a shell while the block before it serves.
+    Asks,
     /// Run by the Python of the package's tests.
     Python,
     /// Written to a file of this name.
@@ -128,6 +130,8 @@ pub fn blocks(lines: &[Line]) -> Result<Vec<Block>> {
     let mut lines = lines.iter();
     // Whether only empty lines have come since a block that ran.
     let mut after_run = false;
+    // Whether a block serves, and only those that ask it have come since, and what they print.
+    let mut served = false;
     while let Some(fence) = lines.next() {
         let Some(info) = fence.text.trim_start().strip_prefix("```") else {
             after_run &= fence.text.trim().is_empty();
@@ -142,7 +146,13 @@ pub fn blocks(lines: &[Line]) -> Result<Vec<Block>> {
             inside.push(line.clone());
         }
         let kind = kind(info, fence, &inside, after_run).with_context(|| place(fence))?;
-        after_run = matches!(kind, Kind::Shell { .. } | Kind::Python);
+        after_run = matches!(kind, Kind::Shell { .. } | Kind::Python | Kind::Asks);
+        ensure!(served || kind != Kind::Asks, "{}: asks: no block before it serves", place(fence));
+        served = match kind {
+            Kind::Serves => true,
+            Kind::Asks | Kind::Output => served,
+            _ => false,
+        };
         blocks.push(Block { kind, lines: inside, fence: fence.clone() });
     }
     Ok(blocks)
@@ -151,7 +161,7 @@ pub fn blocks(lines: &[Line]) -> Result<Vec<Block>> {
 fn kind(info: &str, fence: &Line, inside: &[Line], after_run: bool) -> Result<Kind> {
     let words = words(info)?;
     let (language, markers) = words.split_first().context("a block says its language")?;
-    let (mut exit, mut serves, mut figure) = (None, false, None);
+    let (mut exit, mut serves, mut asks, mut figure) = (None, false, false, None);
     for marker in markers {
         match marker.split_once('=').unwrap_or((marker, "")) {
             ("not-run", reason) if !reason.is_empty() => return Ok(Kind::NotRun(reason.to_owned())),
@@ -160,12 +170,16 @@ fn kind(info: &str, fence: &Line, inside: &[Line], after_run: bool) -> Result<Ki
             ("exit", number) => exit = Some(number.parse().context("exit: expected a whole number")?),
             ("figure", name) if is_name(name) => figure = Some(name.to_owned()),
             ("serves", "") => serves = true,
-            _ => bail!("{marker}: expected exit=N, serves, figure=NAME, file=NAME or not-run=\"REASON\""),
+            ("asks", "") => asks = true,
+            _ => {
+                bail!("{marker}: expected exit=N, serves, asks, figure=NAME, file=NAME or not-run=\"REASON\"")
+            }
         }
     }
     let is_included = !inside.is_empty() && inside.iter().all(|line| line.file != fence.file);
     match language.as_str() {
         "sh" if serves => Ok(Kind::Serves),
+        "sh" if asks => Ok(Kind::Asks),
         "sh" => Ok(Kind::Shell { exit: exit.unwrap_or(0), figure }),
         "python" => Ok(Kind::Python),
         "text" if after_run => Ok(Kind::Output),
@@ -220,7 +234,7 @@ mod tests {
     #[test]
     fn blocks_say_what_is_done_with_them() {
         let text = "# T\n```sh\na\nb\n```\n\n```text\nout\n```\n```sh,exit=2,figure=f.svg\nc\n```\n```python\nd\n```\n\
-                    ```toml,file=run.toml\ne = 1\n```\n```sh,not-run=\"asks, and waits\"\nf\n```\n```sh,serves\ng\n```";
+                    ```toml,file=run.toml\ne = 1\n```\n```sh,not-run=\"asks, and waits\"\nf\n```\n```sh,serves\ng\n```\n```sh,asks\nh\n```";
         let expected = [
             Kind::Shell { exit: 0, figure: None },
             Kind::Output,
@@ -229,6 +243,7 @@ mod tests {
             Kind::File("run.toml".into()),
             Kind::NotRun("asks, and waits".into()),
             Kind::Serves,
+            Kind::Asks,
         ];
         assert_eq!(kinds(text), expected);
         let blocks = blocks(&lines(text)).unwrap();
@@ -240,6 +255,9 @@ mod tests {
         assert!(error("\n```rust\nfn main() {}\n```").starts_with("a.md:2: nothing executes this block"));
         assert!(error("```text\nprinted by nobody\n```").contains("no block has printed"));
         assert!(error("```sh\na\n```\nwords between\n```text\nb\n```").contains("a.md:5"));
+        assert!(
+            error("```sh\na\n```\n```sh,asks\nb\n```").contains("a.md:4: asks: no block before it serves")
+        );
         assert!(error("```sh,not-run\na\n```").contains("expected a reason"));
         assert!(error("```sh,twice\na\n```").contains("twice: expected exit=N"));
         assert!(error("```toml,file=../x\na\n```").contains("file=../x"));

@@ -1,8 +1,8 @@
 //! A chapter's blocks, run in order in a folder of the chapter's own.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write, pipe};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, PipeReader, Read, Write, pipe};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -86,10 +86,18 @@ impl Shop {
                 .with_context(|| format!("could not link {folder}"))?;
         }
         let (mut differences, mut printed) = (Vec::new(), String::new());
+        let mut served: Option<Served> = None;
         for block in blocks {
-            if let Some(said) = self.run_block(&place, block).with_context(|| block.place())? {
-                printed = said;
+            if !matches!(block.kind, Kind::Asks | Kind::Output)
+                && let Some(served) = served.take()
+            {
+                served.end()?;
             }
+            if block.kind == Kind::Serves {
+                served = Some(self.serve(&place, &block.text()).with_context(|| block.place())?);
+            }
+            let said = self.run_block(&place, block, served.as_ref()).with_context(|| block.place())?;
+            printed = said.unwrap_or(printed);
             let told = |difference| format!("{}\n{difference}", block.place());
             if block.kind == Kind::Output
                 && let Some(difference) = outcome::difference(&block.text(), &printed)
@@ -112,6 +120,7 @@ impl Shop {
                 }
             }
         }
+        served.map_or(Ok(()), Served::end)?;
         Ok(differences)
     }
 
@@ -124,17 +133,20 @@ impl Shop {
         Ok(name.to_owned())
     }
 
-    /// Runs one block. Gives what it printed, if it is one that prints.
-    fn run_block(&self, place: &Path, block: &Block) -> Result<Option<String>> {
+    /// Runs one block, beside what is served. Gives what it printed, if it is one that prints.
+    fn run_block(&self, place: &Path, block: &Block, served: Option<&Served>) -> Result<Option<String>> {
         match &block.kind {
             Kind::Shell { exit, .. } => self.shell(place, &block.text(), *exit).map(Some),
-            Kind::Serves => self.serve(place, &block.text()).map(|()| None),
+            Kind::Asks => {
+                let served = served.context("nothing is served")?;
+                self.shell(place, &served.asked(&block.text()), 0).map(|said| Some(served.told(&said)))
+            }
             Kind::Python => self.python(place, &block.text()).map(Some),
             Kind::File(name) => {
                 std::fs::write(place.join(name), block.text()).context("could not write it")?;
                 Ok(None)
             }
-            Kind::Output | Kind::Included | Kind::NotRun(_) => Ok(None),
+            Kind::Serves | Kind::Output | Kind::Included | Kind::NotRun(_) => Ok(None),
         }
     }
 
@@ -176,40 +188,95 @@ impl Shop {
         Ok(command)
     }
 
-    /// Runs what serves a page until the page's address has answered.
-    fn serve(&self, place: &Path, script: &str) -> Result<()> {
+    /// Starts what serves, and waits until its address has answered.
+    fn serve(&self, place: &Path, script: &str) -> Result<Served> {
+        let shown = address(script).map(str::to_owned);
+        let script = match &shown {
+            Some(shown) => script.replace(shown, &free_address()?),
+            None => script.to_owned(),
+        };
         let mut command = self.command("sh", place)?;
-        command.args(["-c", script]).process_group(0);
+        command.args(["-c", &script]).process_group(0);
         let (reader, writer) = pipe().context("could not make a pipe")?;
         command.stdout(writer.try_clone().context("could not share a pipe")?).stderr(writer);
         let mut child = command.spawn().context("could not start sh")?;
         drop(command);
-        let answered = answered(BufReader::new(reader));
-        let ended = end(&mut child);
-        answered.and(ended)
+        let mut said = BufReader::new(reader);
+        match answered(&mut said) {
+            Ok(address) => Ok(Served { child, shown, address, _said: said }),
+            Err(error) => {
+                end(&mut child)?;
+                Err(error)
+            }
+        }
     }
 }
 
-/// Waits for a line with an address, and asks it.
-fn answered(said: impl BufRead) -> Result<()> {
+/// What is served while blocks ask it.
+struct Served {
+    child: Child,
+    /// The address that its block shows.
+    shown: Option<String>,
+    /// The one that it has: two manuals may be run at once on one machine.
+    address: String,
+    /// What it says further: a closed pipe would end it.
+    _said: BufReader<PipeReader>,
+}
+
+impl Served {
+    /// A script of the manual as it is run.
+    fn asked(&self, script: &str) -> String {
+        self.shown.as_ref().map_or_else(|| script.to_owned(), |shown| script.replace(shown, &self.address))
+    }
+
+    /// What it printed as the manual shows it.
+    fn told(&self, printed: &str) -> String {
+        self.shown.as_ref().map_or_else(|| printed.to_owned(), |shown| printed.replace(&self.address, shown))
+    }
+
+    fn end(mut self) -> Result<()> {
+        end(&mut self.child)
+    }
+}
+
+/// The address of this machine that a script serves at: `127.0.0.1:8000` after `--addr`.
+fn address(script: &str) -> Option<&str> {
+    let (_, said) = script.split_once("--addr ")?;
+    let said = said.split_whitespace().next()?;
+    said.starts_with("127.0.0.1:").then_some(said)
+}
+
+/// An address that nobody has just now.
+fn free_address() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
+    Ok(listener.local_addr().context("a port has an address")?.to_string())
+}
+
+/// Waits for a line with an address, and asks it; gives host and port.
+fn answered(said: &mut impl BufRead) -> Result<String> {
     let mut before = String::new();
-    for line in said.lines() {
-        let line = line.context("it printed what is no text")?;
+    loop {
+        let mut line = String::new();
+        if said.read_line(&mut line).context("it printed what is no text")? == 0 {
+            bail!("it ended before it told an address: {}", before.trim_end());
+        }
         let Some((_, address)) = line.split_once("http://") else {
             before.push_str(&line);
             continue;
         };
-        let host = address.split('/').next().unwrap_or(address);
+        let address = address.split([' ', '#', '\n']).next().unwrap_or(address);
+        let (host, path) = address.split_once('/').unwrap_or((address, ""));
         let mut stream = TcpStream::connect(host).with_context(|| format!("{host} does not answer"))?;
         stream.set_read_timeout(Some(Duration::from_secs(PATIENCE))).context("no time limit")?;
-        let asked = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let asked = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(asked.as_bytes()).with_context(|| format!("could not ask {host}"))?;
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).context("the answer is no text")?;
-        ensure!(status.starts_with("HTTP/1.1 200"), "{host}: expected 200, got {status}");
-        return Ok(());
+        // Who asks for a token has answered as well.
+        let is_there = ["HTTP/1.1 200", "HTTP/1.1 401"].iter().any(|answer| status.starts_with(answer));
+        ensure!(is_there, "{host}: expected 200, got {status}");
+        return Ok(host.to_owned());
     }
-    bail!("it ended before it told an address: {before}")
 }
 
 /// Ends a process and all that it has started.
@@ -284,21 +351,52 @@ mod tests {
         assert!(run("unexpected", "```sh,exit=3\ntrue\n```").is_err());
     }
 
+    /// Answers so many requests, each with its first line.
+    fn listening(requests: usize) -> (String, std::thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let answers = std::thread::spawn(move || {
+            for _ in 0..requests {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut asked = BufReader::new(stream.try_clone().unwrap());
+                let (mut first, mut line) = (String::new(), String::new());
+                asked.read_line(&mut first).unwrap();
+                while asked.read_line(&mut line).unwrap() > "\r\n".len() {}
+                write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{first}").unwrap();
+            }
+        });
+        (address, answers)
+    }
+
     #[test]
     fn what_serves_has_to_answer() {
         let error = format!("{:#}", run("silent", "```sh,serves\ndeltarule nothing\n```").unwrap_err());
         assert!(error.contains("before it told an address: nothing"), "{error}");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let answer = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut asked = BufReader::new(stream.try_clone().unwrap());
-            let mut line = String::new();
-            while asked.read_line(&mut line).unwrap() > "\r\n".len() {}
-            write!(stream, "HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        });
-        run("serves", &format!("```sh,serves\necho http://127.0.0.1:{port}/#/; sleep 60\n```")).unwrap();
-        answer.join().unwrap();
+        let (address, answers) = listening(1);
+        run("serves", &format!("```sh,serves\necho http://{address}/#/; sleep 60\n```")).unwrap();
+        answers.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_served_is_asked_by_the_blocks_after_it_and_then_ended() {
+        let (address, answers) = listening(2);
+        let text = format!(
+            "```sh,serves\necho http://{address}/b; echo $$ > id; sleep 60\n```\n```sh,asks\ncurl -s http://{address}/a\n```\n\
+             ```text\nGET /a HTTP/1.1\n```\n```sh\nfor i in 1 2 3 4 5 6 7 8 9; do kill -0 $(cat id) || exit 0; sleep 0.1; done; exit \
+             1\n```"
+        );
+        assert_eq!(run("asked", &text).unwrap(), []);
+        answers.join().unwrap();
+    }
+
+    #[test]
+    fn an_address_that_is_shown_gives_way_to_a_free_one() {
+        assert_eq!(address("deltarule serve a --addr 127.0.0.1:8000 &"), Some("127.0.0.1:8000"));
+        assert_eq!(
+            (address("deltarule dashboard"), address("echo http://127.0.0.1:1"), address("a --addr [::]:1")),
+            (None, None, None)
+        );
+        assert_ne!(free_address().unwrap(), "127.0.0.1:0");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod inspect;
 mod pages;
 mod predict;
 mod report;
+mod serve;
 mod source;
 mod train;
 
@@ -34,6 +35,7 @@ pub fn run(matches: &ArgMatches) -> Result<Outcome> {
         "train" => train::train(arguments, &console),
         "evaluate" => evaluate::evaluate(arguments, &console),
         "predict" => predict::predict(arguments, &console),
+        "serve" => serve::serve(arguments, &console),
         "inspect" => inspect::inspect(arguments, &console),
         "explain" => explain::explain(arguments, &console),
         "doctor" => doctor::doctor(arguments, &console),

@@ -6,7 +6,6 @@ use anyhow::{Result, anyhow, bail};
 use clap::ArgMatches;
 use deltarule::Pool;
 use deltarule::config::{Config, resolve, setting};
-use deltarule::encoder::Encoder;
 use deltarule::error::similar_names;
 use deltarule::model::Model;
 use deltarule::run::cores;
@@ -80,21 +79,33 @@ fn runs() -> Vec<String> {
 /// The library's, about the flags and the table.
 pub fn table(matches: &ArgMatches, model: &Model, limit: Option<usize>) -> Result<Table> {
     let data = matches.get_one::<String>("data").ok_or_else(|| anyhow!("DATA: not said"))?;
+    let mut config = remembered(model)?;
+    let settings = READING.iter().map(|key| setting(key)).collect::<deltarule::Result<Vec<_>>>()?;
+    set_said(&mut config, matches, settings.into_iter())?;
+    Ok(read(data, &ReadOptions { limit, ..options(model, &config)? })?)
+}
+
+/// How a table is read as the model expects it, where nothing else is said.
+///
+/// # Errors
+/// The library's, about a model's configuration.
+pub fn reading(model: &Model) -> Result<ReadOptions> {
+    options(model, &remembered(model)?)
+}
+
+/// What training was told of its table.
+fn remembered(model: &Model) -> Result<Config> {
     let mut config = Config::default();
     for key in REMEMBERED {
         if let Some(value) = model.config().value(key) {
             config.set_value(key, value)?;
         }
     }
-    let settings = READING.iter().map(|key| setting(key)).collect::<deltarule::Result<Vec<_>>>()?;
-    set_said(&mut config, matches, settings.into_iter())?;
-    let options =
-        ReadOptions { expected: expected(model.encoder()), limit, ..resolve::read_options(&config)? };
-    Ok(read(data, &options)?)
+    Ok(config)
 }
 
-fn expected(encoder: &Encoder) -> Vec<(String, deltarule::table::ColumnType)> {
-    encoder.column_types()
+fn options(model: &Model, config: &Config) -> Result<ReadOptions> {
+    Ok(ReadOptions { expected: model.encoder().column_types(), ..resolve::read_options(config)? })
 }
 
 /// The threads that the arguments ask for.

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use crate::place::Place;
 
-const PAGES: [(&str, &[&str]); 17] = [
+const PAGES: [(&str, &[&str]); 18] = [
     ("deltarule", &["--help"]),
     ("train-short", &["train", "-h"]),
     ("train", &["train", "--help"]),
     ("evaluate", &["evaluate", "--help"]),
     ("predict", &["predict", "--help"]),
+    ("serve", &["serve", "--help"]),
     ("inspect", &["inspect", "--help"]),
     ("explain", &["explain", "--help"]),
     ("doctor", &["doctor", "--help"]),
@@ -62,7 +63,7 @@ fn completions_man_pages_and_schema_are_whole() {
     assert_eq!(document["shell"], "bash");
     assert!(place.run(["man"]).is_done().out.contains(".TH deltarule 1"));
     let written = place.run(["man", "pages"]);
-    assert_eq!(written.is_done().out.lines().count(), 15, "{written:#?}");
+    assert_eq!(written.is_done().out.lines().count(), 16, "{written:#?}");
     let page = String::from_utf8(place.read("pages/deltarule-train.1")).unwrap();
     assert!(page.contains(".TH deltarule-train 1") && page.contains("learning\\-rate"), "{page}");
     assert_eq!(place.run(["schema"]).json(), deltarule::config::json_schema());

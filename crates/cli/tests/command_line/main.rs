@@ -12,4 +12,5 @@ mod latex;
 mod place;
 mod report;
 mod same_bits;
+mod serve;
 mod streams;

@@ -2,16 +2,51 @@
 
 use super::Encoder;
 use super::category::{CategoryRecipe, Form, Vocabulary};
-use super::features::{DatetimeRecipe, Recipe};
+use super::features::{DatetimeRecipe, Feature, Recipe};
 use super::number::{NumberRecipe, Scale};
+use crate::table::ColumnType;
+
+/// A column that a model needs, for who wants to ask it something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputColumn<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type in the training table.
+    pub column_type: ColumnType,
+    /// The categories that training saw; `None` where it is none, or they were too many to be told apart.
+    pub categories: Option<&'a [String]>,
+    /// Whether training rows had missing values: then the network was told so, else the typical value stands in.
+    pub was_missing: bool,
+    /// The median of the training rows, of a column of numbers or truth values (0 or 1).
+    pub median: Option<f64>,
+}
 
 impl Encoder {
+    /// Each feature's column, in the order of [`Encoder::feature_columns`].
+    #[must_use]
+    pub fn input_columns(&self) -> Vec<InputColumn<'_>> {
+        self.stored.features.iter().map(input).collect()
+    }
+
     /// What becomes of each feature's column, in words and in the order of [`Encoder::feature_columns`]: `scaled, 16
     /// bins`, `8 categories, a 0/1 number each`, `year, month`.
     #[must_use]
     pub fn column_encodings(&self) -> Vec<String> {
         self.stored.features.iter().map(|feature| describe(&feature.recipe)).collect()
     }
+}
+
+fn input(feature: &Feature) -> InputColumn<'_> {
+    let (categories, was_missing, median) = match &feature.recipe {
+        Recipe::Number(recipe) => (None, recipe.missing, Some(recipe.fill)),
+        Recipe::Category(recipe) => match &recipe.vocabulary {
+            Vocabulary::Words(words) => (Some(words.as_slice()), recipe.missing, None),
+            Vocabulary::Hashed(_) => (None, recipe.missing, None),
+        },
+        Recipe::Datetime(recipe) => (None, recipe.missing, None),
+    };
+    let column_type = feature.column_type;
+    InputColumn { name: &feature.name, column_type, categories, was_missing, median }
 }
 
 fn describe(recipe: &Recipe) -> String {
@@ -60,7 +95,7 @@ fn datetime(recipe: &DatetimeRecipe) -> String {
 #[cfg(test)]
 mod tests {
     use crate::encoder::{DatetimePart, Encoder, EncoderOptions};
-    use crate::table::{Column, ColumnData, Table};
+    use crate::table::{Column, ColumnData, ColumnType, Table};
 
     #[test]
     fn each_recipe_is_told_in_words() {
@@ -91,5 +126,14 @@ mod tests {
         let categories = "9 categories, a 0/1 number each";
         let expected = ["scaled", "scaled, whether missing", categories, "year, month", "as it is"];
         assert_eq!(encodings, expected);
+
+        let inputs = encoder.input_columns();
+        let told: Vec<_> = inputs.iter().map(|input| (input.name, input.was_missing)).collect();
+        let names = ["plain", "holes", "few", "when", "truth"];
+        assert_eq!(told, names.map(|name| (name, name == "holes")));
+        assert_eq!(inputs[2].categories.map(<[String]>::len), Some(9));
+        // The middle ones of 0² + ½ … 23² + ½.
+        assert!(inputs[0].median.is_some_and(|median| (121.5..=144.5).contains(&median)), "{:?}", inputs[0]);
+        assert_eq!((inputs[3].column_type, inputs[3].median), (ColumnType::Datetime, None));
     }
 }

@@ -63,6 +63,7 @@ use serde::{Deserialize, Serialize};
 
 pub use category::embedding_dimension;
 pub use class_weight::ClassWeight;
+pub use describe::InputColumn;
 pub use features::{feature_counts, pixel_like};
 pub use note::Note;
 pub use options::{DatetimePart, EncoderOptions, NumericEncoding, Scaling, TargetScaling};

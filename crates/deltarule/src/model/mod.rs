@@ -18,6 +18,7 @@ mod evaluation;
 mod members;
 mod predictions;
 mod predictor;
+mod prepared;
 mod scorer;
 mod summary;
 mod weights;
@@ -25,7 +26,7 @@ mod weights;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deltarule_kernels::{Pool, Real};
+use deltarule_kernels::Pool;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,6 +35,7 @@ pub use evaluation::{ClassReport, Evaluation, evaluate};
 pub use members::Members;
 pub use predictions::Predictions;
 pub use predictor::Predictor;
+pub use prepared::Prepared;
 pub use scorer::Scorer;
 pub use summary::{ColumnSummary, LayerSummary, MemorySummary, ModelSummary};
 pub use weights::{read_weights, write_weights};
@@ -42,7 +44,7 @@ use crate::config::Config;
 use crate::encoder::Encoder;
 use crate::error::{ErrorKind, Result};
 use crate::event::Figures;
-use crate::network::{Network, NetworkSpec};
+use crate::network::NetworkSpec;
 use crate::store::{self, Exact, Kind, Stored};
 use crate::table::Table;
 use crate::task::Task;
@@ -224,31 +226,13 @@ impl Model {
         table: &Table,
         each: &mut dyn FnMut(&Predictions) -> Result<()>,
     ) -> Result<()> {
-        match &self.members {
-            Members::F32(networks) => self.predict_with(networks, pool, table, each),
-            Members::F64(networks) => self.predict_with(networks, pool, table, each),
-        }
+        Prepared::new(self, pool, table.rows()).predict_in_blocks(table, each)
     }
 
-    fn predict_with<F: Real>(
-        &self,
-        networks: &[Network<F>],
-        pool: &Pool,
-        table: &Table,
-        each: &mut dyn FnMut(&Predictions) -> Result<()>,
-    ) -> Result<()> {
-        let rows = numbered_rows(table)?;
-        let mut forward = members::Forward::new(networks, &self.encoder, pool, rows.len());
-        // An empty table still has its columns checked.
-        let blocks =
-            rows.chunks(members::rows_at_once::<F>(&self.encoder)).chain(rows.is_empty().then_some(&[][..]));
-        for block in blocks {
-            let data = self.encoder.encode_features::<F>(table, block)?;
-            let mut predictions = Predictions::none(self);
-            predictions.extend(&forward.run(&data));
-            each(&predictions)?;
-        }
-        Ok(())
+    /// Makes it ready to predict tables one after another on `pool`.
+    #[must_use]
+    pub fn prepare<'m>(&'m self, pool: &'m Pool) -> Prepared<'m> {
+        Prepared::new(self, pool, usize::MAX)
     }
 
     /// How well the model predicts the rows of a table that has the target columns. Rows without a target, or of a
@@ -262,6 +246,12 @@ impl Model {
             Members::F32(networks) => evaluate(networks, &self.encoder, pool, table, &rows),
             Members::F64(networks) => evaluate(networks, &self.encoder, pool, table, &rows),
         }
+    }
+
+    /// The names of the columns that its predictions have.
+    #[must_use]
+    pub fn output_columns(&self) -> Vec<String> {
+        Predictions::none(self).columns()
     }
 
     /// What `inspect` shows.

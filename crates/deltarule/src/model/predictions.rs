@@ -215,11 +215,26 @@ impl Predictions {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let columns = self.columns();
-        let row = |row| {
-            let cells = self.cells(row).into_iter().map(|cell| self.to_value(cell));
-            Value::Object(columns.iter().cloned().zip(cells).collect::<Map<_, _>>())
-        };
-        (0..self.rows()).map(row).collect()
+        (0..self.rows()).map(|row| self.row_to_json(&columns, row)).collect()
+    }
+
+    /// Writes what [`Predictions::to_json`] gives, without its brackets, row by row: of many rows the tree would take some
+    /// ten times the room of the text. `among` says whether rows have come before.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json_rows(&self, among: bool, out: &mut impl Write) -> io::Result<()> {
+        let columns = self.columns();
+        for row in 0..self.rows() {
+            out.write_all(if among || row > 0 { b"," } else { b"" })?;
+            serde_json::to_writer(&mut *out, &self.row_to_json(&columns, row))?;
+        }
+        Ok(())
+    }
+
+    fn row_to_json(&self, columns: &[String], row: usize) -> Value {
+        let cells = self.cells(row).into_iter().map(|cell| self.to_value(cell));
+        Value::Object(columns.iter().cloned().zip(cells).collect::<Map<_, _>>())
     }
 
     fn to_value(&self, cell: Cell<'_>) -> Value {

@@ -1,10 +1,11 @@
+use deltarule_kernels::Real;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::activation::Activation;
 use crate::encoder::EncoderOptions;
-use crate::network::LayerSpec;
+use crate::network::{LayerSpec, Network};
 use crate::store::Tensor;
 use crate::table::{Column, ColumnData};
 
@@ -148,6 +149,38 @@ fn labels_and_several_numbers_have_columns_of_their_own() {
     let numbers = model_of::<f32>(&["sum", "age"], &[1]);
     assert_eq!(Predictions::none(&numbers).columns(), ["prediction_sum", "prediction_age"]);
     assert_eq!(Predictions::none(&model_of::<f32>(&["sum"], &[1])).columns(), ["prediction"]);
+}
+
+#[test]
+fn rows_of_json_are_written_as_the_tree_has_them() {
+    for targets in [&["pays"][..], &["kind"], &["left", "right"], &["sum"]] {
+        let predictions = model_of::<f32>(targets, &[1]).predict(&Pool::new(1), &people()).unwrap();
+        let mut text = b"[".to_vec();
+        predictions.write_json_rows(false, &mut text).unwrap();
+        predictions.write_json_rows(true, &mut text).unwrap();
+        text.push(b']');
+        let rows = serde_json::from_slice::<Value>(&text).unwrap();
+        assert_eq!(rows.as_array().unwrap()[..6], predictions.to_json().as_array().unwrap()[..]);
+        assert_eq!(rows.as_array().unwrap()[6..], predictions.to_json().as_array().unwrap()[..]);
+    }
+}
+
+#[test]
+fn a_prepared_model_answers_tables_of_any_length_with_the_same_bits() {
+    fn check<F: Real>() {
+        let model = model_of::<F>(&["kind"], &[1, 2]);
+        let pool = Pool::new(1);
+        let mut prepared = model.prepare(&pool);
+        for rows in [1, 6, 0, 5000, 2] {
+            let table = people().take_rows(&(0..rows).map(|row| row % 6).collect::<Vec<_>>());
+            assert_eq!(prepared.predict(&table).unwrap(), model.predict(&Pool::new(2), &table).unwrap());
+        }
+        let lacking = people().select(&["age"]).unwrap();
+        assert!(matches!(prepared.predict(&lacking).unwrap_err().kind(), ErrorKind::MissingColumn { .. }));
+        assert_eq!(prepared.predict(&people()).unwrap(), model.predict(&pool, &people()).unwrap());
+    }
+    check::<f32>();
+    check::<f64>();
 }
 
 #[test]

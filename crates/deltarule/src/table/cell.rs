@@ -118,7 +118,6 @@ impl TextBuilder {
         self.codes.push(code);
     }
 
-    #[cfg(feature = "arrow")]
     pub(super) fn len(&self) -> usize {
         self.codes.len()
     }

@@ -35,6 +35,7 @@ mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod source;
+mod typed;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -44,6 +45,7 @@ pub use bundled::{BundledDataset, bundled, bundled_names};
 pub use column::{Column, ColumnData, ColumnType, MISSING_CODE, MISSING_TIME, TextColumn};
 pub use options::{BundledOptions, Format, ReadOptions};
 pub use source::{read, read_bytes};
+pub use typed::{TypedColumn, Unfit};
 
 use crate::error::{Error, ErrorKind, Result, similar_names};
 
