@@ -18,7 +18,8 @@ import threading
 import time
 import urllib.request
 
-CASE = ["digits", "--hidden", "128,64", "--epochs", "400", "--early-stopping", "none"]
+CASE = ["digits", "--hidden", "128,64", "--epochs", "1500", "--early-stopping", "none"]
+SETTLED = 4.0
 
 
 def train(program, folder, run, threads, settings):
@@ -59,6 +60,7 @@ def watched(program, folder, run, said, settings):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        time.sleep(SETTLED)  # a browser that starts is not one that watches
     else:
         for path in ["changes", f"runs/{run}/events"]:
             threads.append(threading.Thread(target=follow, args=(told["address"], path, ended), daemon=True))

@@ -4,16 +4,20 @@ import { type Account, empty, take } from './account';
 
 const PAUSE = 250;
 const LOADING_PAUSE = 1000;
+/** Between two redraws, in times of what the last one took: the training beside it has the rest of the machine. */
+const SHARE = 40;
+const LONGEST_PAUSE = 3000;
 
 /**
  * Follows runs' events while the component lives. Many batches make one redraw: at most four a second, since a long
- * run's first load is a hundred messages.
+ * run's first load is a hundred messages, and fewer where drawing takes long.
  */
 export function useAccounts(names: string[]): Map<string, Account> {
   const accounts = useRef(new Map<string, Account>());
   const ends = useRef(new Map<string, () => void>());
   const [, redraw] = useState(0);
   const timer = useRef(0);
+  const took = useRef(0);
   const key = names.join('\n');
   // The names, not their array, decide.
   useEffect(() => {
@@ -21,9 +25,13 @@ export function useAccounts(names: string[]): Map<string, Account> {
       if (timer.current) return;
       timer.current = window.setTimeout(() => {
         timer.current = 0;
+        const began = performance.now();
         redraw((n) => n + 1);
+        // Charts are drawn by effects, after the frame that the redraw asked for.
+        requestAnimationFrame(() => setTimeout(() => setTimeout(() => (took.current = performance.now() - began))));
       }, pause);
     };
+    const live = () => Math.min(Math.max(PAUSE, SHARE * took.current), LONGEST_PAUSE);
     for (const name of names) {
       if (ends.current.has(name)) continue;
       accounts.current.set(name, empty());
@@ -31,7 +39,7 @@ export function useAccounts(names: string[]): Map<string, Account> {
       const stop = followRun(name, {
         events: (batch) => {
           take(accounts.current.get(name) ?? empty(), batch);
-          soon(whole ? PAUSE : LOADING_PAUSE);
+          soon(whole ? live() : LOADING_PAUSE);
         },
         reset: () => {
           accounts.current.set(name, empty());
