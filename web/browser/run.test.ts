@@ -23,6 +23,8 @@ async function table(page: Page, heading: string): Promise<number[][]> {
   const card = page.locator('section.card', { has: page.getByRole('heading', { name: heading }) }).first();
   const details = card.locator('details').last();
   if ((await details.getAttribute('open')) === null) await details.locator('summary').click();
+  // What is folded has no rows until it is opened, a moment after the click.
+  await details.locator('tbody tr').first().waitFor();
   const rows = await details.locator('tbody tr').all();
   return Promise.all(rows.map(async (row) => (await row.locator('td, th').allInnerTexts()).map(numberIn)));
 }

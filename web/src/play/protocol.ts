@@ -57,8 +57,8 @@ export interface Ready {
     outputs: string[]; // classes or targets
     steps_per_epoch: number;
     // Training rows to draw (at most 2,000): inputs and target as the network sees them, a class by its place in `outputs`.
-    points: { x: Numbers[]; y: Numbers } | null; // null above 2 inputs
-    validation_points: { x: Numbers[]; y: Numbers } | null; // likewise, of the validation rows; null where there are none
+    points: { every: number; x: Numbers[]; y: Numbers } | null; // of each so-manieth row from 0 on; null above 2 inputs
+    validation_points: { every: number; x: Numbers[]; y: Numbers } | null; // likewise, of the validation rows; null where there are none
     image: { width: number; height: number } | null; // where a row is an image
     range: { low: number; high: number }[] | null; // the maps' extent by input, at 1 or 2 inputs
   };

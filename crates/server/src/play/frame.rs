@@ -27,7 +27,7 @@ fn points_of<F: Real>(rows: &Samples<'_, F>) -> Points {
         Targets::Classes { codes, .. } => f64::from(codes[row]),
         Targets::Values { outputs, values } => values[row * outputs].to_f64(),
     });
-    Points { x, y: y.collect() }
+    Points { every, x, y: y.collect() }
 }
 
 /// What is looked at.

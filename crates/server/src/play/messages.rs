@@ -127,6 +127,8 @@ pub struct DataTold {
 
 #[derive(Debug, Serialize)]
 pub struct Points {
+    /// They are those of each so-manieth row, from 0 on.
+    pub every: usize,
     pub x: Vec<Numbers>,
     pub y: Numbers,
 }

@@ -347,6 +347,20 @@ fn frames_tell_points_maps_pictures_and_figures() {
 }
 
 #[test]
+fn points_of_many_rows_say_which_rows_they_are() {
+    let data = Data { name: Some("circles".into()), rows: Some(5000), ..Data::default() };
+    let settings =
+        [("hidden", "2"), ("validation", "0"), ("test", "0")].map(|(key, text)| (key.into(), text.into()));
+    let subject = Subject::asked(&data, &settings.into(), &Tables::default()).unwrap();
+    with(&subject, |training, view| {
+        let points = training.ready("s").data.points.unwrap();
+        assert_eq!((points.every, points.x.len()), (3, 1667));
+        view.row = 2 * points.every;
+        assert_eq!(training.frame(view, false, None).row.x, points.x[2]);
+    });
+}
+
+#[test]
 fn validation_rows_are_told_beside_the_training_rows_and_lie_on_the_map() {
     let subject = self::subject("circles", &[("hidden", "4"), ("validation", "0.3"), ("test", "0")]).unwrap();
     with(&subject, |training, _| {

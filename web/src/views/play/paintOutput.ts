@@ -97,10 +97,10 @@ function paintPoints(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
     const [kind, at] = [validation_points.y[row] ?? null, place(inputs)];
     if (kind !== null && at) ring(ctx, at, radius + 0.5, colour(kind), dark);
   });
-  points.x.forEach((inputs, row) => {
-    const [kind, at] = [points.y[row] ?? null, place(inputs)];
+  points.x.forEach((inputs, drawn) => {
+    const [kind, at] = [points.y[drawn] ?? null, place(inputs)];
     if (kind === null || !at) return;
-    const chosen = row === frame.row.row;
+    const chosen = drawn * points.every === frame.row.row;
     ctx.beginPath();
     ctx.arc(...at, chosen ? radius + 3 : radius, 0, 2 * Math.PI);
     ctx.fillStyle = colour(kind);
@@ -140,10 +140,10 @@ function paintCurve(ctx: CanvasRenderingContext2D, scene: OutputScene): void {
     if (typeof x === 'number' && y !== null) ring(ctx, [place.x(x), place.y(y)], 3.5, category(0, dark), dark);
   });
   ctx.fillStyle = category(0, dark);
-  points?.x.forEach(([x], row) => {
-    const y = points.y[row] ?? null;
+  points?.x.forEach(([x], drawn) => {
+    const y = points.y[drawn] ?? null;
     if (typeof x !== 'number' || y === null) return;
-    const chosen = row === frame.row.row;
+    const chosen = drawn * points.every === frame.row.row;
     ctx.globalAlpha = chosen ? 1 : 0.55;
     ctx.beginPath();
     ctx.arc(place.x(x), place.y(y), chosen ? 6 : 3, 0, 2 * Math.PI);
@@ -184,13 +184,13 @@ export function pointAt(ready: Ready, width: number, height: number, x: number, 
   if (!points || !over) return null;
   const curve = up ? null : curvePlaces(ready, width, height);
   let [best, found]: [number, number | null] = [18, null];
-  points.x.forEach((inputs, row) => {
+  points.x.forEach((inputs, drawn) => {
     const [first, second] = inputs;
-    const target = points.y[row];
+    const target = points.y[drawn];
     if (typeof first !== 'number' || typeof target !== 'number') return;
     const down = up ? height - across(up, second ?? Number.NaN, height) : (curve?.y(target) ?? Number.NaN);
     const far = Math.hypot(across(over, first, width) - x, down - y);
-    if (far < best) [best, found] = [far, row];
+    if (far < best) [best, found] = [far, drawn * points.every];
   });
   return found;
 }
