@@ -1,11 +1,13 @@
 //! What the page asks for, under `/api/v1`: JSON, and streams of server-sent events.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -48,6 +50,7 @@ pub fn routes(state: Shared) -> Router {
         .route("/about", get(about))
         .route("/runs", get(runs))
         .route("/runs/{name}", get(run))
+        .route("/runs/{name}/lines", get(lines))
         .route("/runs/{name}/events", get(events))
         .route("/runs/{name}/controls", post(control).layer(DefaultBodyLimit::max(CONTROL)))
         .route("/runs/{name}/rows", get(rows))
@@ -105,6 +108,38 @@ async fn run(State(state): State<Shared>, Path(name): Path<String>) -> Response 
 struct From {
     #[serde(default)]
     after: u64,
+}
+
+/// A run's events from a place in its file on, as far as they are written: in each line the place after them, and they. A browser
+/// takes a stream of messages at a quarter of the speed: long runs are read so first, and followed from there on.
+async fn lines(State(state): State<Shared>, Path(name): Path<String>, Query(from): Query<From>) -> Response {
+    let Some(folder) = state.runs.open(&name) else { return no_such_run(&name) };
+    let mut tail = Tail::new(&folder.events(), from.after);
+    let (told, heard) = mpsc::channel::<Result<String, Infallible>>(2);
+    tokio::spawn(async move {
+        loop {
+            let read = beside(move || {
+                let found = tail.read(MESSAGE)?;
+                Ok((found, tail))
+            });
+            let Ok((found, back)) = read.await else { return };
+            tail = back;
+            let array = array_of(&found.lines);
+            let mut text = String::with_capacity(array.len() + 32);
+            if found.reset {
+                text.push_str("reset\n");
+            }
+            if !array.is_empty() {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{} {array}", tail.offset());
+            }
+            if told.send(Ok(text)).await.is_err() || found.whole {
+                return;
+            }
+        }
+    });
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(ReceiverStream::new(heard)))
+        .into_response()
 }
 
 /// A run's events from a place in its file on, and then as they are written.

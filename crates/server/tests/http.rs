@@ -195,13 +195,36 @@ fn the_manual_is_at_hand_with_its_types_and_under_the_same_policy() {
 }
 
 #[test]
+fn what_is_written_is_told_at_once_with_the_place_after_it() {
+    let place = tempfile::tempdir().unwrap();
+    let run = place.path().join("xor-1");
+    let (one, two) = ("{\"time\":\"1\",\"event\":\"a\"}", "{\"time\":\"2\",\"event\":\"b\"}");
+    write(&run, &format!("{one}\n{two}\n{{\"time\":\"3\",\"ev"));
+    let address = serve(place.path());
+    let (head, body) = get(address, "/api/v1/runs/xor-1/lines");
+    let end = one.len() + two.len() + 2;
+    assert!(head.starts_with("http/1.1 200") && body.contains(&format!("{end} [{one},{two}]\n")), "{body}");
+    // From there on the stream of messages goes on, and nothing else is written yet.
+    let (_, rest) = get(address, &format!("/api/v1/runs/xor-1/lines?after={end}"));
+    assert!(!rest.contains('['), "{rest}");
+    write(&run, "ent\":\"c\"}\n");
+    let mut followed = stream(address, &format!("/api/v1/runs/xor-1/events?after={end}"), "");
+    assert_eq!(events(&message(&mut followed).2), [json!({ "time": "3", "event": "c" })]);
+    // A long run comes in pieces, each event once.
+    let long = place.path().join("long-1");
+    write(&long, &format!("{one}\n").repeat(30_000));
+    let (_, body) = get(address, "/api/v1/runs/long-1/lines");
+    assert_eq!(body.matches("\"event\":\"a\"").count(), 30_000);
+}
+
+#[test]
 fn nothing_outside_the_runs_is_read() {
     let place = tempfile::tempdir().unwrap();
     write(&place.path().join("secret"), "{\"time\":\"1\",\"event\":\"a\"}\n");
     std::fs::create_dir(place.path().join("runs")).unwrap();
     let address = serve(&place.path().join("runs"));
     for name in ["..%2Fsecret", "%2e%2e/secret", "..", "%2Fetc", "a%00b", "secret"] {
-        for more in ["", "/events"] {
+        for more in ["", "/events", "/lines"] {
             let (head, body) = get(address, &format!("/api/v1/runs/{name}{more}"));
             assert!(
                 head.starts_with("http/1.1 404") || head.starts_with("http/1.1 400"),

@@ -12,9 +12,9 @@ export interface Listener {
  * A source that reconnects by itself. EventSource does so after a lost connection, with Last-Event-ID, but gives up after
  * an HTTP error; then a new one is opened from the last id, so that no event is taken twice.
  */
-function follow(path: (after: string) => string, on: Record<string, (data: string) => void>): () => void {
+function follow(path: (after: string) => string, on: Record<string, (data: string) => void>, first = '0'): () => void {
   let source: EventSource;
-  let last = '0';
+  let last = first;
   let timer = 0;
   let wait = 500;
   const open = () => {
@@ -53,11 +53,51 @@ export function followRun(name: string, listener: Listener): () => void {
       listener.events(events);
       listener.whole();
     });
-  return follow((after) => `${ROOT}/runs/${encodeURIComponent(name)}/events?after=${after}`, {
-    events: (data) => listener.events(JSON.parse(data) as RunEvent[]),
-    reset: () => listener.reset(),
-    whole: () => listener.whole(),
+  const path = `${ROOT}/runs/${encodeURIComponent(name)}`;
+  const ended = new AbortController();
+  let stop = () => {};
+  written(path, listener, ended.signal).then((last) => {
+    if (ended.signal.aborted) return;
+    stop = follow(
+      (after) => `${path}/events?after=${after}`,
+      {
+        events: (data) => listener.events(JSON.parse(data) as RunEvent[]),
+        reset: () => listener.reset(),
+        whole: () => listener.whole(),
+      },
+      last,
+    );
   });
+  return () => {
+    ended.abort();
+    stop();
+  };
+}
+
+/**
+ * What a run has told so far, and the place after it. Where the connection is lost on the way, the place is that after what has
+ * come, so that nothing is taken twice.
+ */
+async function written(path: string, listener: Listener, signal: AbortSignal): Promise<string> {
+  let [last, rest] = ['0', ''];
+  const answer = await fetch(`${path}/lines`, { signal }).catch(() => null);
+  const reader = answer?.ok ? answer.body?.pipeThrough(new TextDecoderStream()).getReader() : null;
+  for (;;) {
+    const read = await reader?.read().catch(() => null);
+    if (!read || read.done || signal.aborted) return last;
+    const lines = (rest + read.value).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line === 'reset') {
+        last = '0';
+        listener.reset();
+        continue;
+      }
+      const end = line.indexOf(' ');
+      listener.events(JSON.parse(line.slice(end + 1)) as RunEvent[]);
+      last = line.slice(0, end);
+    }
+  }
 }
 
 export function followRuns(take: (runs: Summary[]) => void): () => void {

@@ -441,7 +441,7 @@ fn every_text_is_kept_for_those_who_translate_it() {
     let kept = serde_json::json!({ "findings": told, "remedies": crate::health::remedies::table(&deep) });
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/findings.json");
     if std::env::var_os("DELTARULE_UPDATE_FIXTURES").is_some() {
-        std::fs::write(path, format!("{:#}\n", kept)).unwrap();
+        std::fs::write(path, format!("{kept:#}\n")).unwrap();
     }
     let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let texts = |value: &serde_json::Value| -> Vec<String> {
