@@ -110,8 +110,8 @@ struct From {
     after: u64,
 }
 
-/// A run's events from a place in its file on, as far as they are written: in each line the place after them, and they. A browser
-/// takes a stream of messages at a quarter of the speed: long runs are read so first, and followed from there on.
+/// A run's events from a place in its file on, as far as they are written: in each line the place after them, and they. Long runs are
+/// read so first, and followed from there on: a browser parses a stream of messages on the page's own thread.
 async fn lines(State(state): State<Shared>, Path(name): Path<String>, Query(from): Query<From>) -> Response {
     let Some(folder) = state.runs.open(&name) else { return no_such_run(&name) };
     let mut tail = Tail::new(&folder.events(), from.after);
