@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::models::{Refusal, Studied};
-use crate::runs::{Summary, Tail};
+use crate::runs::{Found, Summary, Tail};
 use crate::{guard, models, page, play};
 
 type Shared = Arc<crate::State>;
@@ -118,11 +118,7 @@ async fn lines(State(state): State<Shared>, Path(name): Path<String>, Query(from
     let (told, heard) = mpsc::channel::<Result<String, Infallible>>(2);
     tokio::spawn(async move {
         loop {
-            let read = beside(move || {
-                let found = tail.read(MESSAGE)?;
-                Ok((found, tail))
-            });
-            let Ok((found, back)) = read.await else { return };
+            let Some((found, back)) = read_on(tail).await else { return };
             tail = back;
             let array = array_of(&found.lines);
             let mut text = String::with_capacity(array.len() + 32);
@@ -156,11 +152,7 @@ async fn events(
     told_by(|messages| async move {
         let mut was_whole = false;
         loop {
-            let read = beside(move || {
-                let found = tail.read(MESSAGE)?;
-                Ok((found, tail))
-            });
-            let Ok((found, back)) = read.await else { return };
+            let Some((found, back)) = read_on(tail).await else { return };
             tail = back;
             if found.reset && messages.send(Ok(Event::default().event("reset").data("{}"))).await.is_err() {
                 return;
@@ -353,6 +345,15 @@ fn told_by<F: Future<Output = ()> + Send + 'static>(
     let (messages, stream) = mpsc::channel(2);
     tokio::spawn(tell(messages));
     Sse::new(ReceiverStream::new(stream)).keep_alive(KeepAlive::default())
+}
+
+/// What comes next in a run's file, and the place after it; nothing where the file cannot be read.
+async fn read_on(mut tail: Tail) -> Option<(Found, Tail)> {
+    let read = beside(move || {
+        let found = tail.read(MESSAGE)?;
+        Ok((found, tail))
+    });
+    read.await.ok()
 }
 
 /// Lines of JSON as one array; what is none is left out. Empty where none is left.

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use deltarule::run_folder::RunFolder;
 
 pub use account::{Summary, Whole};
-pub use tail::Tail;
+pub use tail::{Found, Tail};
 
 use account::Account;
 
