@@ -51,10 +51,14 @@ pub fn end_with(stop: impl Fn() + Send + 'static) -> Result<()> {
 
 /// Waits, after the training, until the user has had enough.
 pub fn wait() {
-    const LOOK: Duration = Duration::from_millis(50);
     TRAINED.store(true, Ordering::SeqCst);
-    let before = ASKED.load(Ordering::SeqCst);
-    while ASKED.load(Ordering::SeqCst) == before {
+    wait_for(&ASKED);
+}
+
+/// Returns at once where it was asked before: the signal may come while the last words are being written.
+fn wait_for(asked: &AtomicU32) {
+    const LOOK: Duration = Duration::from_millis(50);
+    while asked.load(Ordering::SeqCst) == 0 {
         std::thread::sleep(LOOK);
     }
 }
@@ -72,5 +76,23 @@ impl Controller for Interrupter {
         }
         self.told = true;
         Some(Control::Stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_that_came_before_the_waiting_ends_it() {
+        static ASKED_BEFORE: AtomicU32 = AtomicU32::new(1);
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || {
+            wait_for(&ASKED_BEFORE);
+            let _ = ended.send(());
+        });
+        end.recv_timeout(Duration::from_secs(20)).expect("it waits for a second signal");
     }
 }

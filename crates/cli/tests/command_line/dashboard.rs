@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::place::{Place, QUICK, Ran};
+use crate::place::{Deadline, Place, QUICK, Ran};
 
 /// What a GET gives, headers and body.
 fn get(address: &str, path: &str) -> String {
@@ -33,6 +33,7 @@ fn the_page_is_served_with_the_runs() {
     let place = Place::with_model();
     let mut command = place.command(["dashboard", "--no-open", "--json", "--addr", "127.0.0.1:0"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let _deadline = Deadline::of(&child);
     let said = serde_json::Deserializer::from_reader(child.stdout.take().unwrap())
         .into_iter::<Value>()
         .next()
@@ -65,6 +66,7 @@ fn a_training_can_be_watched_and_its_page_stays_until_it_is_interrupted() {
         let arguments = ["train", "xor", "--dashboard", "--no-open", "--json", "--run", folder];
         let mut command = place.command(arguments.into_iter().chain(QUICK));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _deadline = Deadline::of(&child);
         let mut words = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let address = address_in(&words.find(|line| line.contains("watch it at")).unwrap());
         words.find(|line| line.contains("the page stays")).unwrap();

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::place::{Place, Ran};
+use crate::place::{Deadline, Place, Ran};
 
 const TRAIN: [&str; 8] = ["train", "circles", "--hidden", "16", "--batch-size", "4", "--epochs", "150"];
 
@@ -15,6 +15,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         let mut command = place.command(TRAIN.into_iter().chain(["--run", "cut", "--json"]));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
+        let _deadline = Deadline::of(&child);
         wait_for_an_epoch(&place);
         let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(killed.success());

@@ -3,7 +3,9 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -122,6 +124,26 @@ impl Ran {
         }
         assert!(!self.err.contains("panicked") && !self.err.contains("backtrace"), "{self:#?}");
         self
+    }
+}
+
+/// Kills a program that has not ended by the time it should have, so that a test that would wait for it for ever fails, with what
+/// it said. Dropped, it lets the program be.
+pub struct Deadline {
+    _met: Sender<()>,
+}
+
+impl Deadline {
+    pub fn of(child: &Child) -> Self {
+        const TIME: Duration = Duration::from_secs(120);
+        let (met, is_met) = mpsc::channel();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if is_met.recv_timeout(TIME) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+        });
+        Self { _met: met }
     }
 }
 

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, Ran};
+use crate::place::{Deadline, Place, Ran};
 
 /// A server that is told to end when a test fails.
 struct Served {
     child: Option<Child>,
+    _deadline: Deadline,
     address: String,
     said: Value,
 }
@@ -32,6 +33,7 @@ impl Served {
         let arguments = ["serve", "first", "--json", "--addr", "127.0.0.1:0"];
         let mut command = place.command(arguments.iter().chain(more));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let deadline = Deadline::of(&child);
         let said = serde_json::Deserializer::from_reader(child.stdout.take().unwrap())
             .into_iter::<Value>()
             .next()
@@ -39,7 +41,7 @@ impl Served {
             .unwrap();
         let address = said["address"].as_str().unwrap().to_owned();
         assert_eq!(said["url"], format!("http://{address}"));
-        Self { child: Some(child), address, said }
+        Self { child: Some(child), _deadline: deadline, address, said }
     }
 
     /// The head and the body of an answer.
@@ -132,6 +134,7 @@ fn the_line_that_is_printed_works() {
     for more in [&[][..], &["--token-file", "my token"]] {
         let arguments = ["serve", "first", "--addr", "127.0.0.1:0"];
         let mut child = place.command(arguments.iter().chain(more)).stdout(Stdio::piped()).spawn().unwrap();
+        let _deadline = Deadline::of(&child);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         assert!(lines.next().unwrap().ends_with("/v1/model"));
         let line = lines.find(|line| line.starts_with("curl ")).unwrap();
