@@ -139,6 +139,12 @@ function write(plot: uPlot, text: string, x: number, y: number, align: CanvasTex
   ctx.save();
   ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textAlign = align;
+  // The card's colour around the letters, so that curves do not cross them.
+  ctx.strokeStyle = token('--card');
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.lineJoin = 'round';
+  ctx.setLineDash([]);
+  ctx.strokeText(text, x, y);
   ctx.fillStyle = colour;
   ctx.fillText(text, x, y);
   ctx.restore();

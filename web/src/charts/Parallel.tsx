@@ -154,7 +154,7 @@ function Ruler({ name, x, scale, range, set }: RulerProps) {
         {scale.ends[1]}
       </text>
       {scale.words.map(([word, share]) => (
-        <text key={word} class="muted" x={x + 10} y={yOf(share) + 4}>
+        <text key={word} class="muted" x={x + 10} y={yOf(share) - 7}>
           {word.length > 20 ? `${word.slice(0, 19)}…` : word}
         </text>
       ))}

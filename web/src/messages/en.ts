@@ -96,6 +96,11 @@ export const en = {
   threshold: 'threshold',
   remedies: 'Remedies',
   severity: { error: 'error', warning: 'warning', note: 'note' },
+  found: {
+    error: (n: number) => (n === 1 ? '1 error' : `${n} errors`),
+    warning: (n: number) => (n === 1 ? '1 warning' : `${n} warnings`),
+    note: (n: number) => (n === 1 ? '1 note' : `${n} notes`),
+  },
   stepCursor: 'Step looked at',
   asTable: 'Show as table',
   value: 'Value',

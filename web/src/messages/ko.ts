@@ -97,6 +97,11 @@ export const ko: Messages = {
   threshold: '기준값',
   remedies: '처방',
   severity: { error: '오류', warning: '경고', note: '참고' },
+  found: {
+    error: (n: number) => `오류 ${n}개`,
+    warning: (n: number) => `경고 ${n}개`,
+    note: (n: number) => `참고 ${n}개`,
+  },
   stepCursor: '관찰 스텝',
   asTable: '표로 보기',
   value: '값',

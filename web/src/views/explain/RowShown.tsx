@@ -143,7 +143,7 @@ function Attribution({ told, explained }: { told: Rows; explained: Explained }) 
             return (
               <li key={share.column}>
                 <span class="name">{share.column}</span>
-                <span class="track" aria-hidden="true">
+                <span class="either-way" aria-hidden="true">
                   <i
                     style={{
                       width: `${50 * Math.abs(size)}%`,

@@ -125,7 +125,7 @@ function Found({ run }: { run: Summary }) {
     <>
       {told.map((severity) => (
         <span key={severity} class={`pill ${severity}`}>
-          {run.findings?.[severity]} {w.severity[severity]}
+          {w.found[severity](run.findings?.[severity] ?? 0)}
         </span>
       ))}
     </>
