@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Finding, Remedy } from '../api/types';
 import { findings } from '../messages/findings.ko';
+import { ledger } from '../messages/ledger.ko';
 import { inKorean, recognised, said } from './said';
 
 const source = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
@@ -70,6 +71,42 @@ describe('findings in Korean', () => {
     expect(said('the moon is full', 'ko')).toEqual({ text: 'the moon is full', lang: 'en' });
     expect(said('average five networks', 'en')).toEqual({ text: 'average five networks', lang: 'en' });
     expect(said('average five networks', 'ko').lang).toBe('ko');
+  });
+});
+
+describe('the words of a ledger in Korean', () => {
+  const kept = JSON.parse(source('fixtures/ledger.json')) as Record<string, string[]>;
+  const texts = Object.values(kept).flat();
+
+  it.each(texts)('%s', (text) => {
+    const korean = inKorean(text, ledger) ?? text;
+    expect(korean).not.toMatch(/[{}]/);
+    // Functions, and names of parameters and settings.
+    const left = (korean.match(/[A-Za-z]{3,}/g) ?? []).filter(
+      (word) => !/^(sign|mean|tanh|table|code|delta)$/.test(word),
+    );
+    expect(left, 'put it into messages/ledger.ko.ts').toEqual([]);
+  });
+
+  it('has none that nobody says', () => {
+    const said = new Set<string>();
+    const hear = (text: string) => {
+      const known = recognised(text, ledger);
+      if (!known) return;
+      said.add(known.sentence.english);
+      known.values.forEach(hear);
+    };
+    texts.forEach(hear);
+    expect(ledger.map(([english]) => english).filter((english) => !said.has(english))).toEqual([]);
+  });
+
+  it('leaves names of the table as they are', () => {
+    expect(inKorean('the weight from marital status to income > 50K', ledger)).toBe(
+      'marital status → income > 50K 가중치',
+    );
+    expect(inKorean('the bias of unit 12', ledger)).toBe('유닛 12의 편향');
+    expect(inKorean('age', ledger)).toBeNull();
+    expect(inKorean('∂C/∂w0[3,1]', ledger)).toBeNull();
   });
 });
 

@@ -1,5 +1,7 @@
 //! The parts sum to the gradient, for every parameter of small networks of every kind of layer.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use deltarule_kernels::{Pool, Real};
 
 use super::*;
@@ -176,6 +178,63 @@ fn the_parts_of_every_gradient_sum_to_what_training_stores() {
             }
         }
     }
+}
+
+/// Digits as 0, so that one place stands for all.
+fn without_numbers(text: &str) -> String {
+    let mut short = String::new();
+    for letter in text.chars() {
+        let letter = if letter.is_ascii_digit() { '0' } else { letter };
+        if letter != '0' || !short.ends_with('0') {
+            short.push(letter);
+        }
+    }
+    short
+}
+
+/// The page puts the words of a ledger into another language, and goes by `fixtures/ledger.json` for what there is to put. Who
+/// changes them writes the file anew with `DELTARULE_UPDATE_FIXTURES=1`; the page's own test then asks for the rest.
+#[test]
+fn every_word_of_a_ledger_is_kept_for_those_who_translate_it() {
+    fn hear(of: &Quantity, said: &mut BTreeMap<&str, BTreeSet<String>>) {
+        let formula = if let Parts::Formula { formula, .. } = &of.parts { Some(formula) } else { None };
+        let told =
+            [("symbols", Some(&of.symbol)), ("meanings", of.meaning.as_ref()), ("formulas", formula)];
+        for (what, text) in told {
+            let has_words = |text: &&String| {
+                text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.len() > 2)
+            };
+            said.entry(what).or_default().extend(text.filter(has_words).map(|text| without_numbers(text)));
+        }
+        of.children().iter().for_each(|part| hear(part, said));
+    }
+    let mut said = BTreeMap::new();
+    let names = Names::default();
+    for case in cases() {
+        for pass in [Pass::Inference, TRAINING] {
+            let network = case.spec.build::<f64>(3).unwrap();
+            let loss = Loss::new(case.cost, network.output_activation(), case.smoothing).unwrap();
+            let (data, pool) = (data::<f64>(&case), Pool::new(1));
+            let batch = data.range(0, case.rows);
+            let anatomy = Anatomy::new(&pool, &network, &loss, &case.regularization, batch, pass, &names);
+            for tensor in network.tensors() {
+                let parameter = Parameter::at(tensor, tensor.range.len() - 1);
+                let reach = Reach { top: 100, depth: 100 };
+                hear(&anatomy.take_apart(&parameter, reach).unwrap(), &mut said);
+            }
+        }
+    }
+    let kept = serde_json::json!(said);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/ledger.json");
+    if std::env::var_os("DELTARULE_UPDATE_FIXTURES").is_some() {
+        std::fs::write(path, format!("{kept:#}\n")).unwrap();
+    }
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(
+        file, kept,
+        "the words are not those of fixtures/ledger.json: write it anew with DELTARULE_UPDATE_FIXTURES=1, then put the \
+         new ones into web/src/messages/ledger.ko.ts"
+    );
 }
 
 /// Sums of hundreds of terms, whose roundings add up: a network of the size that is trained, its weights drawn anew for each

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Explained, Quantity } from '../../api/model';
+import { told } from '../../explain/ledger';
 import { figure, words } from '../../shell/preferences';
 import { tip } from '../../shell/Tips';
 
@@ -41,13 +42,8 @@ function Node({ of, level, open }: { of: Quantity; level: number; open: number }
   const exact = tip(String(of.value), figure(of.value));
   const head = (
     <>
-      <b class="symbol">{of.symbol}</b> = <output {...(unfolds ? {} : exact)}>{figure(of.value)}</output>
-      {of.meaning && (
-        <span class="muted" lang="en">
-          {' · '}
-          {of.meaning}
-        </span>
-      )}
+      <b class="symbol">{told(of.symbol)}</b> = <output {...(unfolds ? {} : exact)}>{figure(of.value)}</output>
+      {of.meaning && <span class="muted"> · {told(of.meaning)}</span>}
       {of.kind === 'folded' && <span class="muted"> · {w.folded}</span>}
     </>
   );
@@ -81,8 +77,8 @@ function Node({ of, level, open }: { of: Quantity; level: number; open: number }
 const bracketed = (text: string) => (/^[-−]/.test(text) ? `(${text})` : text);
 
 function formula(of: Quantity): string {
-  if (of.kind === 'formula') return of.formula ?? '';
-  const symbols = (of.parts ?? []).map((part) => part.symbol);
+  if (of.kind === 'formula') return told(of.formula ?? '');
+  const symbols = (of.parts ?? []).map((part) => told(part.symbol));
   return of.kind === 'product' ? symbols.join(' · ') : [...symbols, ...(of.others?.count ? ['…'] : [])].join(' + ');
 }
 

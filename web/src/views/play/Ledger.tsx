@@ -1,4 +1,5 @@
 import type { Json } from '../../api/types';
+import { told } from '../../explain/ledger';
 import { figure, words } from '../../shell/preferences';
 
 /** A number of the chain rule and what it is made of, as `deltarule explain --json` tells it. */
@@ -22,8 +23,8 @@ export function quantity(told: Json): Quantity | null {
 
 /** What a quantity is, in one line: its factors or terms by name. */
 function line({ kind, formula, parts = [], others }: Quantity): string {
-  if (kind === 'formula') return formula ?? '';
-  const joined = parts.map((part) => part.symbol).join(kind === 'product' ? ' · ' : ' + ');
+  if (kind === 'formula') return told(formula ?? '');
+  const joined = parts.map((part) => told(part.symbol)).join(kind === 'product' ? ' · ' : ' + ');
   return kind === 'sum' && others && others.count > 0 ? `${joined} + …` : joined;
 }
 
@@ -31,7 +32,8 @@ export function Ledger({ of, depth = 0 }: { of: Quantity; depth?: number }) {
   const w = words.value.play;
   const own = (
     <>
-      <code>{of.symbol}</code> {of.meaning && <span class="muted">{of.meaning}</span>} = <b>{figure(of.value)}</b>
+      <code>{told(of.symbol)}</code> {of.meaning && <span class="muted">{told(of.meaning)}</span>} ={' '}
+      <b>{figure(of.value)}</b>
     </>
   );
   const { parts = [], others } = of;
