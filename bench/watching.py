@@ -4,12 +4,14 @@
 
 PROGRAM is a release build of deltarule. One watcher follows all runs and the events of the one that trains, as the page does;
 with --browser it is the page itself in that browser, which draws on the same machine. Prints the median of the pairs' ratios and
-its 95 % interval (by the pairs' order, Conover 1999, §3.2).
+its 95 % interval (by the pairs' order, Conover 1999, §3.2); and, with --browser, what browser and server used of the processors
+meanwhile: what a training that wants all of them can lose to it (Linux).
 """
 
 import argparse
 import json
 import math
+import os
 import pathlib
 import shutil
 import subprocess
@@ -28,6 +30,20 @@ def train(program, folder, run, threads, settings):
     return json.loads(done.stdout)["seconds"]
 
 
+def used(sessions):
+    """Seconds of processor time that these sessions' processes have used, those that are over included in their parents'."""
+    ticks = 0
+    for folder in pathlib.Path("/proc").iterdir():
+        try:
+            # The program's name may hold blanks; session is field 6, the times are fields 14 to 17 (proc_pid_stat(5)).
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if int(fields[3]) in sessions:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def follow(address, path, ended):
     """Takes what is told until the end, as EventSource does; a run is there a moment after its training began."""
     while not ended.is_set():
@@ -41,7 +57,7 @@ def follow(address, path, ended):
 
 def serve(program, folder):
     words = [program, "dashboard", "--no-open", "--json", "--addr", "127.0.0.1:0"]
-    server = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True)
     text = ""
     while not text.rstrip().endswith("}"):
         text += server.stdout.readline()
@@ -49,7 +65,7 @@ def serve(program, folder):
 
 
 def watched(program, folder, run, said, settings):
-    """A training with the page open."""
+    """A training with the page open: its seconds, and what watching it used of the processors."""
     server, told = serve(program, folder)
     ended, threads, page = threading.Event(), [], None
     if said.browser:
@@ -59,6 +75,7 @@ def watched(program, folder, run, said, settings):
             [said.browser, *flags, told["url"].replace("#/?", "#/run?")],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         time.sleep(SETTLED)  # a browser that starts is not one that watches
     else:
@@ -66,14 +83,17 @@ def watched(program, folder, run, said, settings):
             threads.append(threading.Thread(target=follow, args=(told["address"], path, ended), daemon=True))
     for thread in threads:
         thread.start()
+    watchers = {process.pid for process in (page, server) if process}
+    before = used(watchers)
     seconds = train(program, folder, run, said.threads, settings)
+    cost = used(watchers) - before
     ended.set()
     for process in filter(None, [page, server]):
         process.kill()
         process.wait()
     if page:
         shutil.rmtree(profile, ignore_errors=True)
-    return seconds
+    return seconds, cost
 
 
 def main():
@@ -85,18 +105,18 @@ def main():
     parser.add_argument("settings", nargs="*", default=CASE)
     said = parser.parse_args()
     program = str(pathlib.Path(said.program).resolve())
-    ratios = []
+    ratios, shares = [], []
     with tempfile.TemporaryDirectory() as folder:
         train(program, folder, "warm", said.threads, said.settings)
         for pair in range(said.pairs):
             both = {}
             for kind in ("alone", "watched") if pair % 2 else ("watched", "alone"):
                 run = f"{kind}-{pair}"
-                both[kind] = (
-                    train(program, folder, run, said.threads, said.settings)
-                    if kind == "alone"
-                    else watched(program, folder, run, said, said.settings)
-                )
+                if kind == "alone":
+                    both[kind] = train(program, folder, run, said.threads, said.settings)
+                else:
+                    both[kind], cost = watched(program, folder, run, said, said.settings)
+                    shares.append(cost / both[kind])
             ratios.append(both["watched"] / both["alone"])
     ratios.sort()
     count = len(ratios)
@@ -106,6 +126,9 @@ def main():
         f"watched takes {100 * (ratios[count // 2] - 1):+.2f} % (95 %: {100 * (low - 1):+.2f} to {100 * (high - 1):+.2f}), "
         f"{count} pairs, {said.threads} threads"
     )
+    if said.browser:
+        share = sorted(shares)[count // 2]
+        print(f"browser and server used {100 * share:.2f} % of one processor, of {os.cpu_count()}")
 
 
 if __name__ == "__main__":

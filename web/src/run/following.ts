@@ -1,57 +1,47 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { followRun } from '../api/stream';
+import type { RunEvent } from '../api/types';
 import { type Account, empty, take } from './account';
-
-const PAUSE = 250;
-const LOADING_PAUSE = 1000;
-/** Between two redraws, in times of what the last one took: the training beside it has the rest of the machine. */
-const SHARE = 40;
-const LONGEST_PAUSE = 3000;
+import { Pace } from './pace';
 
 /**
- * Follows runs' events while the component lives. Many batches make one redraw: at most four a second, since a long
- * run's first load is a hundred messages, and fewer where drawing takes long.
+ * Follows runs' events while the component lives. They are taken when it is drawn anew, and not before: what else may draw it in
+ * between has no other numbers to draw.
  */
 export function useAccounts(names: string[]): Map<string, Account> {
   const accounts = useRef(new Map<string, Account>());
+  const heard = useRef(new Map<string, RunEvent[][]>());
   const ends = useRef(new Map<string, () => void>());
   const [, redraw] = useState(0);
-  const timer = useRef(0);
-  const took = useRef(0);
+  const pace = useRef<Pace | null>(null);
+  pace.current ??= new Pace(() => {
+    for (const [name, batches] of heard.current) {
+      const account = accounts.current.get(name);
+      for (const batch of batches) if (account) take(account, batch);
+    }
+    heard.current.clear();
+    redraw((n) => n + 1);
+  });
   const key = names.join('\n');
   // The names, not their array, decide.
   useEffect(() => {
-    const soon = (pause = PAUSE) => {
-      if (timer.current) return;
-      timer.current = window.setTimeout(() => {
-        timer.current = 0;
-        const began = performance.now();
-        redraw((n) => n + 1);
-        // Charts are drawn by effects, after the frame that the redraw asked for.
-        requestAnimationFrame(() => setTimeout(() => setTimeout(() => (took.current = performance.now() - began))));
-      }, pause);
-    };
-    const live = () => Math.min(Math.max(PAUSE, SHARE * took.current), LONGEST_PAUSE);
     for (const name of names) {
       if (ends.current.has(name)) continue;
       accounts.current.set(name, empty());
-      let whole = false;
+      const messages = pace.current?.run();
       const stop = followRun(name, {
         events: (batch) => {
-          take(accounts.current.get(name) ?? empty(), batch);
-          soon(whole ? live() : LOADING_PAUSE);
+          const waiting = heard.current.get(name);
+          if (waiting) waiting.push(batch);
+          else heard.current.set(name, [batch]);
+          messages?.events();
         },
         reset: () => {
+          heard.current.delete(name);
           accounts.current.set(name, empty());
-          soon();
+          messages?.reset();
         },
-        whole: () => {
-          whole = true;
-          // What waits for the slow pace of loading is shown now.
-          clearTimeout(timer.current);
-          timer.current = 0;
-          soon(0);
-        },
+        whole: () => messages?.whole(),
       });
       ends.current.set(name, stop);
     }
@@ -60,11 +50,12 @@ export function useAccounts(names: string[]): Map<string, Account> {
       stop();
       ends.current.delete(name);
       accounts.current.delete(name);
+      heard.current.delete(name);
     }
   }, [key]);
   useEffect(
     () => () => {
-      clearTimeout(timer.current);
+      pace.current?.stop();
       for (const stop of ends.current.values()) stop();
     },
     [],

@@ -6,6 +6,7 @@ import type { About, Detail, Layer } from '../../api/types';
 import { lookAt, type Part, rateFactor } from '../../run/account';
 import { useAccounts } from '../../run/following';
 import { address, setQuery } from '../../shell/address';
+import { InSight } from '../../shell/InSight';
 import { figure, words } from '../../shell/preferences';
 import { EvaluationCards } from './Evaluation';
 import { Findings } from './Findings';
@@ -65,6 +66,7 @@ export function RunView({ name }: { name: string }) {
     );
   }
   if (!detail || !account) return <p class="muted">{w.loading}</p>;
+  const isLive = detail.state === 'running' || detail.state === 'paused';
   return (
     <>
       <ReportNote />
@@ -72,17 +74,21 @@ export function RunView({ name }: { name: string }) {
       <Findings detail={detail} layer={layerName} jump={setStep} />
       {part && looks.length > 0 && <Cursor part={part} parts={account.parts} at={at} setStep={setStep} />}
       {part && (
-        <RunCurves
-          part={part}
-          taken={account.taken}
-          step={asked === null ? (looks[at]?.step ?? null) : Number(asked)}
-          pick={setStep}
-        />
+        <InSight live={isLive}>
+          <RunCurves
+            part={part}
+            taken={account.taken}
+            step={asked === null ? (looks[at]?.step ?? null) : Number(asked)}
+            pick={setStep}
+          />
+        </InSight>
       )}
       {part && <Outcome part={part} layer={layerName} />}
       {detail.state === 'finished' && !report?.without && <EvaluationCards key={detail.changed} name={name} />}
       {part && looks.length > 0 && (
-        <LayerCharts part={part} taken={account.taken} at={at} setStep={setStep} name={layerName} limits={limits} />
+        <InSight live={isLive}>
+          <LayerCharts part={part} taken={account.taken} at={at} setStep={setStep} name={layerName} limits={limits} />
+        </InSight>
       )}
     </>
   );
