@@ -31,9 +31,9 @@ use crate::{guard, models, page, play};
 type Shared = Arc<crate::State>;
 type Messages = Sse<axum::response::sse::KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
 
-/// The time between two looks at a file that a run writes: each message wakes three of a browser's processes, and the page is not
-/// drawn more often.
-const LOOK: Duration = Duration::from_millis(250);
+/// The time between two looks at a file that a run writes: each message wakes three of a browser's processes, and the page is
+/// seldom drawn more often.
+const LOOK: Duration = Duration::from_millis(500);
 /// The time between two looks at all runs.
 const LOOK_AT_ALL: Duration = Duration::from_secs(1);
 /// Bytes of events in one message, about; and how many events at most.

@@ -1,8 +1,8 @@
 const PAUSE = 250;
 const LOADING_PAUSE = 1000;
 /** Between two redraws, in times of what the last one took: the training beside it has the rest of the machine. */
-const SHARE = 40;
-const LONGEST_PAUSE = 3000;
+const SHARE = 100;
+const LONGEST_PAUSE = 5000;
 
 /** Calls back when what has been asked to be drawn is on the screen: charts are drawn by effects, after the next frame. */
 const whenDrawn = (then: () => void): void => void requestAnimationFrame(() => setTimeout(() => setTimeout(then)));

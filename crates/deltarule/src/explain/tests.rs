@@ -198,12 +198,10 @@ fn without_numbers(text: &str) -> String {
 fn every_word_of_a_ledger_is_kept_for_those_who_translate_it() {
     fn hear(of: &Quantity, said: &mut BTreeMap<&str, BTreeSet<String>>) {
         let formula = if let Parts::Formula { formula, .. } = &of.parts { Some(formula) } else { None };
-        let told =
-            [("symbols", Some(&of.symbol)), ("meanings", of.meaning.as_ref()), ("formulas", formula)];
+        let told = [("symbols", Some(&of.symbol)), ("meanings", of.meaning.as_ref()), ("formulas", formula)];
         for (what, text) in told {
-            let has_words = |text: &&String| {
-                text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.len() > 2)
-            };
+            let has_words =
+                |text: &&String| text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word.len() > 2);
             said.entry(what).or_default().extend(text.filter(has_words).map(|text| without_numbers(text)));
         }
         of.children().iter().for_each(|part| hear(part, said));
