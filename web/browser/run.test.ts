@@ -108,8 +108,11 @@ describe('run', () => {
       '16',
       '--batch-size',
       '4',
+      // Without an end of its own, however fast it goes.
       '--epochs',
-      '100000',
+      '100000000',
+      '--early-stopping',
+      'none',
       '--run',
       'live',
     );

@@ -4,6 +4,9 @@ import type { RunEvent } from '../api/types';
 import { type Account, empty, take } from './account';
 import { Pace } from './pace';
 
+/** What is drawn soon: an answer to what was asked of the run, and its end. */
+const AWAITED = ['controlled', 'failed', 'ended', 'judged'];
+
 /**
  * Follows runs' events while the component lives. They are taken when it is drawn anew, and not before: what else may draw it in
  * between has no other numbers to draw.
@@ -34,7 +37,7 @@ export function useAccounts(names: string[]): Map<string, Account> {
           const waiting = heard.current.get(name);
           if (waiting) waiting.push(batch);
           else heard.current.set(name, [batch]);
-          messages?.events();
+          messages?.events(batch.some(({ event }) => AWAITED.includes(event)));
         },
         reset: () => {
           heard.current.delete(name);

@@ -17,7 +17,7 @@ function page(takes: number) {
 /** A run that goes on: a batch and its end, over and over. */
 function follow(run: ReturnType<Pace['run']>, milliseconds: number) {
   for (let at = 0; at < milliseconds; at += 150) {
-    run.events();
+    run.events(false);
     run.whole();
     vi.advanceTimersByTime(150);
   }
@@ -45,7 +45,7 @@ describe('pace', () => {
     const { pace, drawn } = page(20);
     const run = pace.run();
     for (let k = 0; k < 25; k++) {
-      run.events();
+      run.events(false);
       vi.advanceTimersByTime(100);
     }
     expect(drawn.length).toBe(2);
@@ -54,9 +54,19 @@ describe('pace', () => {
     expect(drawn.length).toBe(3);
   });
 
+  it('draws soon what is waited for', () => {
+    const { pace, drawn } = page(40);
+    const run = pace.run();
+    follow(run, 20_000);
+    const before = drawn.length;
+    run.events(true);
+    vi.advanceTimersByTime(250);
+    expect(drawn.length).toBe(before + 1);
+  });
+
   it('draws nothing once it has stopped', () => {
     const { pace, drawn } = page(20);
-    pace.run().events();
+    pace.run().events(false);
     pace.stop();
     vi.advanceTimersByTime(10_000);
     expect(drawn).toEqual([]);

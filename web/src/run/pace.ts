@@ -21,11 +21,16 @@ export class Pace {
   ) {}
 
   /** Of one run: what to tell of its messages. */
-  run(): { events: () => void; reset: () => void; whole: () => void } {
+  run(): { events: (isAwaited: boolean) => void; reset: () => void; whole: () => void } {
     // A long run's first load is a hundred messages.
     let isWhole = false;
     return {
-      events: () => this.#soon(isWhole ? this.#pause() : LOADING_PAUSE),
+      events: (isAwaited) => {
+        if (!isWhole) return this.#soon(LOADING_PAUSE);
+        // Somebody asked for it, or it is the end.
+        if (isAwaited) this.stop();
+        this.#soon(isAwaited ? PAUSE : this.#pause());
+      },
       reset: () => {
         isWhole = false;
         this.#soon(PAUSE);
