@@ -1,3 +1,5 @@
+import type { Sayings } from '../run/said';
+
 /**
  * What the library says of a run, sentence by sentence, and the same in Korean. A name in braces stands for a number, a
  * layer, a column, or for a word of this table; it is the same in both. Of two that fit, the first counts.
@@ -5,7 +7,7 @@
  * The sentences are those of `crates/deltarule/src/health`; `fixtures/findings.json` has each of them, and a test asks for it
  * here. Korean particles that depend on the word before them are kept away from the names.
  */
-export const findings: readonly (readonly [english: string, korean: string])[] = [
+export const findings: Sayings = [
   // Words within sentences.
   ['layer {n} ({kind}, {units} units)', '{n}번 층({kind}, 유닛 {units}개)'],
   ['layer {n} ({kind}, {units} units, {f})', '{n}번 층({kind}, 유닛 {units}개, {f})'],

@@ -1,10 +1,12 @@
+import type { Sayings } from '../run/said';
+
 /**
  * What stands beside the numbers of a ledger, and the same in Korean, as in `findings.ko.ts`. What is not here is a formula, or a
  * name of the user's table, and stays as it is.
  *
  * The words are those of `crates/deltarule/src/explain`; `fixtures/ledger.json` has each of them, and a test asks for it here.
  */
-export const ledger: readonly (readonly [english: string, korean: string])[] = [
+export const ledger: Sayings = [
   // Names within the others.
   ['unit {n}', '유닛 {n}'],
   ['input {n}', '입력 {n}'],
